@@ -1,0 +1,3 @@
+//! The `mainstem` command.
+
+fn main() {}

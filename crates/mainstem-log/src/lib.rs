@@ -1,0 +1,1 @@
+//! The storage engine: durable, append-only, segmented logs.

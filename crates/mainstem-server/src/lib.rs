@@ -1,0 +1,1 @@
+//! The HTTP server: one port, one file per operation.

@@ -1,0 +1,1 @@
+//! Streams and shards over logs: routing, retention, iterators.

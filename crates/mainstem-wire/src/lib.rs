@@ -1,0 +1,1 @@
+//! The Kinesis-compatible protocol: shapes, codecs, codes; no sockets.
