@@ -134,7 +134,10 @@ pub trait Fs: Send + Sync + fmt::Debug {
 }
 
 /// An open file. All positions are bytes from its start.
-#[expect(clippy::len_without_is_empty, reason = "no caller asks whether a file is empty")]
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "no caller asks whether a file is empty"
+)]
 pub trait File: Send + Sync + fmt::Debug {
     /// Writes all of `bytes` at `position`, extending the file if needed.
     ///

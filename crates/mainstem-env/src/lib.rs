@@ -16,6 +16,7 @@ mod fs;
 mod real;
 mod region;
 mod replace;
+pub mod sim;
 
 pub use clock::{Clock, Elapsed, TimestampMs};
 pub use entropy::Random;

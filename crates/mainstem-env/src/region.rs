@@ -18,6 +18,13 @@ pub struct Region {
     source: Source,
     capacity: u64,
     end: AtomicU64,
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// Somebody who is told of each end before it is published, and lives as long as any view.
+pub(crate) trait Watch: Send + Sync + fmt::Debug {
+    /// The owner is about to publish `end`.
+    fn publishing(&self, end: u64);
 }
 
 #[derive(Debug)]
@@ -33,6 +40,7 @@ impl Region {
             source: Source::Mapped(Arc::new(mapping)),
             capacity,
             end: AtomicU64::new(0),
+            watch: None,
         }
     }
 
@@ -42,11 +50,23 @@ impl Region {
             source: Source::Buffered(file),
             capacity,
             end: AtomicU64::new(0),
+            watch: None,
+        }
+    }
+
+    /// As [`Region::buffered`], under the eyes of `watch`.
+    pub(crate) fn watched(file: Arc<dyn File>, capacity: u64, watch: Arc<dyn Watch>) -> Self {
+        Self {
+            watch: Some(watch),
+            ..Self::buffered(file, capacity)
         }
     }
 
     /// Makes the bytes before `end` readable. A smaller end than before changes nothing.
     pub fn publish(&self, end: u64) {
+        if let Some(watch) = &self.watch {
+            watch.publishing(end.min(self.capacity));
+        }
         // Partner of the load in `end`: a reader that sees the new end also sees the bytes.
         self.end
             .fetch_max(end.min(self.capacity), Ordering::Release);
@@ -94,7 +114,10 @@ impl Region {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 Ok(View {
-                    bytes: Bytes::Owned(Arc::new(bytes)),
+                    bytes: Bytes::Owned(Arc::new(Copied {
+                        bytes,
+                        _watch: self.watch.clone(),
+                    })),
                     start: 0,
                     end: len,
                 })
@@ -136,7 +159,13 @@ pub struct View {
 #[derive(Clone)]
 enum Bytes {
     Mapped(Arc<Mapping>),
-    Owned(Arc<Vec<u8>>),
+    Owned(Arc<Copied>),
+}
+
+struct Copied {
+    bytes: Vec<u8>,
+    /// Stands for the map that a view of a mapped region would keep.
+    _watch: Option<Arc<dyn Watch>>,
 }
 
 impl View {
@@ -158,7 +187,7 @@ impl Deref for View {
     fn deref(&self) -> &[u8] {
         let bytes = match &self.bytes {
             Bytes::Mapped(mapping) => mapping.bytes(self.start..self.end),
-            Bytes::Owned(bytes) => bytes.get(self.start..self.end),
+            Bytes::Owned(copied) => copied.bytes.get(self.start..self.end),
         };
         debug_assert!(bytes.is_some(), "a view is always within its region");
         bytes.unwrap_or_default()

@@ -1,0 +1,515 @@
+//! The state behind one simulated world: the disk now, how it got there, and who uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Component, Path};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::choices::{Choices, Strictness};
+use super::clock::SimClock;
+use super::faults::{Fault, Faults, OpKind};
+use super::file_state::FileState;
+use super::names::{Node, Place, ROOT};
+use super::pages::page_start;
+use super::rng::SimRandom;
+use super::volume::{Op, Volume};
+
+/// What one simulated world shares among its handles.
+#[derive(Debug)]
+pub(super) struct Shared {
+    disk: Mutex<Disk>,
+    pub(super) clock: SimClock,
+    pub(super) random: SimRandom,
+}
+
+impl Shared {
+    pub(super) fn new(disk: Disk, clock: SimClock, random: SimRandom) -> Arc<Self> {
+        Arc::new(Self {
+            disk: Mutex::new(disk),
+            clock,
+            random,
+        })
+    }
+
+    pub(super) fn disk(&self) -> MutexGuard<'_, Disk> {
+        // A check that fails panics; whoever asks afterwards still gets to see the disk.
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One entry of the journal of a simulated disk: an operation that changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalEntry {
+    /// Its number; the disk before it is the one after as many operations.
+    pub index: u64,
+    /// The call that it was part of.
+    pub op: OpKind,
+    /// The path that the call named, or under which its file was opened.
+    pub path: String,
+    /// What it did.
+    pub detail: String,
+}
+
+#[derive(Clone, Debug)]
+struct Recorded {
+    kind: OpKind,
+    path: Arc<str>,
+    op: Op,
+}
+
+/// What the owner of a region has published, as the disk keeps track of it.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) end: AtomicU64,
+    pub(super) path: Arc<str>,
+}
+
+/// Settings that a disk hands on to those made from it.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) capacity: u64,
+    pub(super) open_files_max: usize,
+    pub(super) must_be_synced: fn(&Path) -> bool,
+    pub(super) records: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            capacity: CAPACITY_DEFAULT,
+            open_files_max: usize::MAX,
+            must_be_synced: is_segment,
+            records: true,
+        }
+    }
+}
+
+/// Segments are the files whose readers must see only what is durable.
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "seg")
+}
+
+#[derive(Debug)]
+pub(super) struct Disk {
+    volume: Volume,
+    /// The number of the first recorded operation.
+    first_op: u64,
+    op_count: u64,
+    journal: Vec<Recorded>,
+    /// The disk before some of the operations, so that a state is near.
+    checkpoints: BTreeMap<u64, Volume>,
+    /// The disk that was asked for last.
+    memo: Option<(u64, Volume)>,
+    next_id: u64,
+    descriptors: usize,
+    pins: BTreeMap<u64, usize>,
+    locks: BTreeSet<u64>,
+    published: BTreeMap<u64, Vec<Weak<Published>>>,
+    pub(super) violations: Vec<String>,
+    pub(super) faults: Faults,
+    pub(super) settings: Settings,
+}
+
+impl Disk {
+    pub(super) fn new(volume: Volume, next_id: u64, settings: Settings) -> Self {
+        Self {
+            volume,
+            first_op: 0,
+            op_count: 0,
+            journal: Vec::new(),
+            checkpoints: BTreeMap::new(),
+            memo: None,
+            next_id,
+            descriptors: 0,
+            pins: BTreeMap::new(),
+            locks: BTreeSet::new(),
+            published: BTreeMap::new(),
+            violations: Vec::new(),
+            faults: Faults::default(),
+            settings,
+        }
+        .with_first_checkpoint()
+    }
+
+    /// Returns a disk with the same contents and history, that nobody uses.
+    pub(super) fn without_users(&self) -> Self {
+        Self {
+            volume: self.volume.clone(),
+            first_op: self.first_op,
+            op_count: self.op_count,
+            journal: self.journal.clone(),
+            checkpoints: self.checkpoints.clone(),
+            ..Self::new(Volume::new(), self.next_id, self.settings.clone())
+        }
+    }
+
+    pub(super) fn volume(&self) -> &Volume {
+        &self.volume
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    pub(super) fn op_count(&self) -> u64 {
+        self.op_count
+    }
+
+    pub(super) fn first_op(&self) -> u64 {
+        self.first_op
+    }
+
+    // --- history ---
+
+    fn with_first_checkpoint(mut self) -> Self {
+        self.checkpoints.insert(self.first_op, self.volume.clone());
+        self
+    }
+
+    /// Applies `op` and records it.
+    pub(super) fn record(&mut self, kind: OpKind, path: &Arc<str>, op: Op) {
+        let index = self.op_count;
+        self.volume.apply(index, &op);
+        self.op_count = index.saturating_add(1);
+        if self.settings.records {
+            let path = Arc::clone(path);
+            self.journal.push(Recorded { kind, path, op });
+            if self.op_count.is_multiple_of(CHECKPOINT_EVERY) {
+                self.checkpoints.insert(self.op_count, self.volume.clone());
+            }
+        } else {
+            self.first_op = self.op_count;
+            let pins = &self.pins;
+            if index.is_multiple_of(COLLECT_EVERY) {
+                self.volume.collect(|id| pins.contains_key(&id));
+            }
+        }
+    }
+
+    /// Forgets the history: what is now is where it begins.
+    pub(super) fn forget_history(&mut self) {
+        self.journal.clear();
+        self.checkpoints.clear();
+        self.memo = None;
+        self.first_op = self.op_count;
+        self.checkpoints.insert(self.first_op, self.volume.clone());
+    }
+
+    /// Returns one of the disks that can be found when power fails after `at_op` operations.
+    pub(super) fn after_power_loss(
+        &mut self,
+        at_op: u64,
+        choices: &mut Choices,
+        strictness: Strictness,
+    ) -> Volume {
+        assert!(
+            (self.first_op..=self.op_count).contains(&at_op),
+            "power can be lost after operations {} to {}, not {at_op}",
+            self.first_op,
+            self.op_count,
+        );
+        choices.begin();
+        let volume = self.volume_at(at_op);
+        let in_flight = self
+            .operation(at_op)
+            .filter(|recorded| !recorded.op.is_sync() && choices.includes_in_flight());
+        match in_flight {
+            Some(recorded) => {
+                let mut volume = volume;
+                volume.apply(at_op, &recorded.op);
+                volume.after_power_loss(at_op.saturating_add(1), choices, strictness)
+            }
+            None => volume.after_power_loss(at_op, choices, strictness),
+        }
+    }
+
+    fn volume_at(&mut self, at_op: u64) -> Volume {
+        if at_op == self.op_count {
+            return self.volume.clone();
+        }
+        if let Some((at, volume)) = &self.memo
+            && *at == at_op
+        {
+            return volume.clone();
+        }
+        let nearest = self.checkpoints.range(..=at_op).next_back();
+        let (mut index, mut volume) = match nearest {
+            Some((&index, volume)) => (index, volume.clone()),
+            None => (self.first_op, Volume::new()),
+        };
+        while index < at_op
+            && let Some(recorded) = self.operation(index)
+        {
+            volume.apply(index, &recorded.op);
+            index = index.saturating_add(1);
+        }
+        self.memo = Some((at_op, volume.clone()));
+        volume
+    }
+
+    fn operation(&self, index: u64) -> Option<&Recorded> {
+        let at = usize::try_from(index.checked_sub(self.first_op)?).ok()?;
+        self.journal.get(at)
+    }
+
+    pub(super) fn journal(&self) -> Vec<JournalEntry> {
+        (self.first_op..)
+            .zip(&self.journal)
+            .map(|(index, recorded)| JournalEntry {
+                index,
+                op: recorded.kind,
+                path: recorded.path.to_string(),
+                detail: recorded.op.describe(),
+            })
+            .collect()
+    }
+
+    /// Changes file `id` behind everybody's back, as a decaying medium does.
+    pub(super) fn replace_file(&mut self, id: u64, file: FileState) {
+        self.volume.replace_file(id, file);
+        self.forget_history();
+    }
+
+    // --- names ---
+
+    /// Splits a path into its directory and its last component.
+    pub(super) fn place(&self, path: &Path) -> io::Result<Place> {
+        let mut names = names_of(path)?;
+        let Some(last) = names.pop() else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let dir = self.walk(&names)?;
+        if dir.is_dir {
+            let name = Arc::from(last);
+            return Ok(Place { dir: dir.id, name });
+        }
+        Err(io::ErrorKind::NotADirectory.into())
+    }
+
+    /// Returns what is at `path`.
+    pub(super) fn node(&self, path: &Path) -> io::Result<Node> {
+        self.walk(&names_of(path)?)
+    }
+
+    pub(super) fn dir(&self, path: &Path) -> io::Result<u64> {
+        let node = self.node(path)?;
+        if node.is_dir {
+            return Ok(node.id);
+        }
+        Err(io::ErrorKind::NotADirectory.into())
+    }
+
+    fn walk(&self, names: &[&str]) -> io::Result<Node> {
+        let mut node = Node {
+            id: ROOT,
+            is_dir: true,
+        };
+        for name in names {
+            if !node.is_dir {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            let Some(next) = self.volume.names().find(node.id, name) else {
+                return Err(io::ErrorKind::NotFound.into());
+            };
+            node = next;
+        }
+        Ok(node)
+    }
+
+    pub(super) fn new_id(&mut self) -> u64 {
+        self.next_id = self.next_id.saturating_add(1);
+        self.next_id
+    }
+
+    // --- users ---
+
+    /// Takes a descriptor, for file `id`.
+    pub(super) fn open_file(&mut self, id: u64) -> io::Result<()> {
+        if self.descriptors >= self.settings.open_files_max {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
+        self.descriptors = self.descriptors.saturating_add(1);
+        self.pin(id);
+        Ok(())
+    }
+
+    pub(super) fn close_file(&mut self, id: u64) {
+        self.descriptors = self.descriptors.saturating_sub(1);
+        self.unpin(id);
+    }
+
+    /// Keeps file `id` from going with its name, as a memory map does.
+    pub(super) fn pin(&mut self, id: u64) {
+        let pins = self.pins.entry(id).or_default();
+        *pins = pins.saturating_add(1);
+    }
+
+    pub(super) fn unpin(&mut self, id: u64) {
+        if let Some(pins) = self.pins.get_mut(&id) {
+            *pins = pins.saturating_sub(1);
+            if *pins == 0 {
+                self.pins.remove(&id);
+                self.published.remove(&id);
+            }
+        }
+    }
+
+    pub(super) fn open_count(&self) -> usize {
+        self.descriptors
+    }
+
+    pub(super) fn is_locked(&self, id: u64) -> bool {
+        self.locks.contains(&id)
+    }
+
+    pub(super) fn lock(&mut self, id: u64) {
+        self.locks.insert(id);
+    }
+
+    pub(super) fn unlock(&mut self, id: u64) {
+        self.locks.remove(&id);
+    }
+
+    // --- space ---
+
+    /// Returns how many bytes are free.
+    pub(super) fn free_space(&self) -> u64 {
+        let named: BTreeSet<u64> = self.volume.names().files().collect();
+        let pinned = self.pins.keys().filter(|id| !named.contains(id));
+        let used: u64 = named
+            .iter()
+            .chain(pinned)
+            .filter_map(|&id| self.volume.file(id))
+            .map(FileState::block_count)
+            .sum();
+        self.settings.capacity.saturating_sub(page_start(used))
+    }
+
+    /// Returns whether bytes `range` of file `id` find room.
+    pub(super) fn has_room(&self, id: u64, range: std::ops::Range<u64>) -> bool {
+        let free = self.free_space() / page_start(1);
+        self.volume.room_for(id, range, free)
+    }
+
+    // --- faults ---
+
+    /// Counts a call; `Err` if a fault refuses it, and the error to return after all if a fault lets
+    /// it take effect first.
+    pub(super) fn gate(&mut self, op: OpKind, path: &str) -> io::Result<Option<io::Error>> {
+        match self.faults.strike(op, path) {
+            None => Ok(None),
+            Some(fault) if fault.takes_effect => Ok(Some(fault.error.to_error())),
+            Some(fault) => Err(fault.error.to_error()),
+        }
+    }
+
+    /// As [`Disk::gate`], for calls that treat their faults themselves.
+    pub(super) fn strike(&mut self, op: OpKind, path: &str) -> Option<Fault> {
+        self.faults.strike(op, path)
+    }
+
+    // --- checks ---
+
+    pub(super) fn watch(&mut self, id: u64, published: &Arc<Published>) {
+        let watches = self.published.entry(id).or_default();
+        watches.retain(|watch| watch.strong_count() > 0);
+        watches.push(Arc::downgrade(published));
+    }
+
+    /// Returns a complaint if a change of file `id` from byte `from` on would reach published bytes.
+    pub(super) fn check_unpublished(&mut self, id: u64, from: u64, what: &str) -> Option<String> {
+        let published = self.published.get(&id)?;
+        let (end, path) = published
+            .iter()
+            .filter_map(Weak::upgrade)
+            // Partner of the maximum that publishing takes.
+            .map(|watch| (watch.end.load(Ordering::Acquire), Arc::clone(&watch.path)))
+            .max_by_key(|(end, _)| *end)?;
+        if from >= end {
+            return None;
+        }
+        let complaint = format!(
+            "{what} of {path} touches byte {from}, but readers may see all bytes before {end}: \
+             published bytes must never change"
+        );
+        self.violations.push(complaint.clone());
+        Some(complaint)
+    }
+
+    /// Returns a complaint if bytes `range` of file `id` are to be published before they are durable.
+    pub(super) fn check_durable(
+        &mut self,
+        id: u64,
+        path: &str,
+        range: std::ops::Range<u64>,
+    ) -> Option<String> {
+        let is_durable = self
+            .volume
+            .file(id)
+            .is_none_or(|file| file.is_durable(range.clone()));
+        if is_durable || !(self.settings.must_be_synced)(Path::new(path)) {
+            return None;
+        }
+        let complaint = format!(
+            "bytes {}..{} of {path} are published but not durable: nothing may be readable before \
+             it is synced",
+            range.start, range.end
+        );
+        self.violations.push(complaint.clone());
+        Some(complaint)
+    }
+}
+
+impl Op {
+    fn is_sync(&self) -> bool {
+        matches!(self, Self::Sync { .. } | Self::SyncDir { .. })
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Name(change) => change.describe(),
+            Self::Write {
+                bytes, position, ..
+            } => {
+                // FNV-1a, so that two journals differ when the bytes do.
+                let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                format!("{} bytes at {position}, hash {hash:016x}", bytes.len())
+            }
+            Self::Truncate { len, .. } => format!("to {len}"),
+            Self::Allocate { len, .. } => format!("up to {len}"),
+            Self::Sync { succeeds, .. } | Self::SyncDir { succeeds, .. } => {
+                if *succeeds { "ok" } else { "failed" }.to_owned()
+            }
+        }
+    }
+}
+
+/// Returns the components of `path`, counted from the root of the simulated disk.
+fn names_of(path: &Path) -> io::Result<Vec<&str>> {
+    let mut names = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::RootDir | Component::CurDir => {}
+            Component::Normal(name) => {
+                names.push(name.to_str().ok_or(io::ErrorKind::InvalidInput)?);
+            }
+            Component::ParentDir | Component::Prefix(_) => {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// How often the disk is kept as a whole, in operations.
+const CHECKPOINT_EVERY: u64 = 16;
+/// How often removed files are forgotten while nothing is recorded, in operations.
+const COLLECT_EVERY: u64 = 64;
+/// 1 TiB.
+const CAPACITY_DEFAULT: u64 = 1 << 40;
+/// Linux's number for "too many open files".
+const EMFILE: i32 = 24;
