@@ -1,19 +1,20 @@
 //! The handle that tests hold.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::choices::{Choices, Strictness};
 use super::clock::SimClock;
-use super::disk::{Disk, JournalEntry, Settings, Shared};
+use super::disk::{Disk, Settings, Shared};
 use super::faults::{Fault, OpKind};
 use super::file_state::FileState;
-use super::fs::World;
+use super::history::JournalEntry;
 use super::names::{Change, Node};
 use super::rng::SimRandom;
 use super::volume::{Op, Volume};
+use super::world::World;
 use crate::Env;
 use crate::clock::{Clock, TimestampMs};
 
@@ -72,17 +73,17 @@ impl Sim {
 
     /// Returns how many operations changed the disk so far.
     pub fn op_count(&self) -> u64 {
-        self.shared.disk().op_count()
+        self.shared.disk().history.op_count()
     }
 
     /// Returns the number of the first operation that is recorded: 0, unless history was forgotten.
     pub fn first_op(&self) -> u64 {
-        self.shared.disk().first_op()
+        self.shared.disk().history.first_op()
     }
 
     /// Returns the recorded operations, oldest first.
     pub fn journal(&self) -> Vec<JournalEntry> {
-        self.shared.disk().journal()
+        self.shared.disk().history.entries()
     }
 
     /// Returns a world with one of the disks that can be found if power fails when `at_op`
@@ -191,13 +192,19 @@ impl Sim {
 
     // --- the medium ---
 
+    /// Returns the paths of all files, sorted.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.shared.disk().volume().names().file_paths()
+    }
+
     /// Returns the bytes of the file at `path`, as readers see them.
     ///
     /// # Errors
     /// As opening the file.
     pub fn read_file(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let disk = self.shared.disk();
-        let (_, file) = file_at(&disk, path.as_ref())?;
+        let id = disk.node(path.as_ref())?.id;
+        let file = disk.volume().file(id).ok_or(io::ErrorKind::IsADirectory)?;
         let len = usize::try_from(file.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut bytes = vec![0; len];
         file.read(&mut bytes, 0);
@@ -263,10 +270,4 @@ impl Sim {
         );
         self.write_raw(path, &bytes)
     }
-}
-
-fn file_at<'a>(disk: &'a Disk, path: &Path) -> io::Result<(u64, &'a FileState)> {
-    let node = disk.node(path)?;
-    let file = disk.volume().file(node.id);
-    Ok((node.id, file.ok_or(io::ErrorKind::IsADirectory)?))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,6 +11,7 @@ use super::choices::{Choices, Strictness};
 use super::clock::SimClock;
 use super::faults::{Fault, Faults, OpKind};
 use super::file_state::FileState;
+use super::history::History;
 use super::names::{Node, Place, ROOT};
 use super::pages::page_start;
 use super::rng::SimRandom;
@@ -36,27 +38,6 @@ impl Shared {
         // A check that fails panics; whoever asks afterwards still gets to see the disk.
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One entry of the journal of a simulated disk: an operation that changed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JournalEntry {
-    /// Its number; the disk before it is the one after as many operations.
-    pub index: u64,
-    /// The call that it was part of.
-    pub op: OpKind,
-    /// The path that the call named, or under which its file was opened.
-    pub path: String,
-    /// What it did.
-    pub detail: String,
-}
-
-#[derive(Clone, Debug)]
-struct Recorded {
-    kind: OpKind,
-    path: Arc<str>,
-    op: Op,
 }
 
 /// What the owner of a region has published, as the disk keeps track of it.
@@ -94,14 +75,7 @@ fn is_segment(path: &Path) -> bool {
 #[derive(Debug)]
 pub(super) struct Disk {
     volume: Volume,
-    /// The number of the first recorded operation.
-    first_op: u64,
-    op_count: u64,
-    journal: Vec<Recorded>,
-    /// The disk before some of the operations, so that a state is near.
-    checkpoints: BTreeMap<u64, Volume>,
-    /// The disk that was asked for last.
-    memo: Option<(u64, Volume)>,
+    pub(super) history: History,
     next_id: u64,
     descriptors: usize,
     pins: BTreeMap<u64, usize>,
@@ -115,12 +89,8 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn new(volume: Volume, next_id: u64, settings: Settings) -> Self {
         Self {
+            history: History::new(&volume),
             volume,
-            first_op: 0,
-            op_count: 0,
-            journal: Vec::new(),
-            checkpoints: BTreeMap::new(),
-            memo: None,
             next_id,
             descriptors: 0,
             pins: BTreeMap::new(),
@@ -130,17 +100,13 @@ impl Disk {
             faults: Faults::default(),
             settings,
         }
-        .with_first_checkpoint()
     }
 
     /// Returns a disk with the same contents and history, that nobody uses.
     pub(super) fn without_users(&self) -> Self {
         Self {
             volume: self.volume.clone(),
-            first_op: self.first_op,
-            op_count: self.op_count,
-            journal: self.journal.clone(),
-            checkpoints: self.checkpoints.clone(),
+            history: self.history.clone(),
             ..Self::new(Volume::new(), self.next_id, self.settings.clone())
         }
     }
@@ -153,123 +119,46 @@ impl Disk {
         self.next_id
     }
 
-    pub(super) fn op_count(&self) -> u64 {
-        self.op_count
-    }
-
-    pub(super) fn first_op(&self) -> u64 {
-        self.first_op
-    }
-
-    // --- history ---
-
-    fn with_first_checkpoint(mut self) -> Self {
-        self.checkpoints.insert(self.first_op, self.volume.clone());
-        self
-    }
-
     /// Applies `op` and records it.
     pub(super) fn record(&mut self, kind: OpKind, path: &Arc<str>, op: Op) {
-        let index = self.op_count;
+        let index = self.history.op_count();
         self.volume.apply(index, &op);
-        self.op_count = index.saturating_add(1);
         if self.settings.records {
-            let path = Arc::clone(path);
-            self.journal.push(Recorded { kind, path, op });
-            if self.op_count.is_multiple_of(CHECKPOINT_EVERY) {
-                self.checkpoints.insert(self.op_count, self.volume.clone());
-            }
+            self.history.record(kind, path, op, &self.volume);
         } else {
-            self.first_op = self.op_count;
-            let pins = &self.pins;
+            self.history.skip();
             if index.is_multiple_of(COLLECT_EVERY) {
-                self.volume.collect(|id| pins.contains_key(&id));
+                self.collect();
             }
         }
     }
 
     /// Forgets the history: what is now is where it begins.
     pub(super) fn forget_history(&mut self) {
-        self.journal.clear();
-        self.checkpoints.clear();
-        self.memo = None;
-        self.first_op = self.op_count;
-        self.checkpoints.insert(self.first_op, self.volume.clone());
+        self.collect();
+        self.history.restart(&self.volume);
     }
 
-    /// Returns one of the disks that can be found when power fails after `at_op` operations.
-    pub(super) fn after_power_loss(
-        &mut self,
-        at_op: u64,
-        choices: &mut Choices,
-        strictness: Strictness,
-    ) -> Volume {
-        assert!(
-            (self.first_op..=self.op_count).contains(&at_op),
-            "power can be lost after operations {} to {}, not {at_op}",
-            self.first_op,
-            self.op_count,
-        );
-        choices.begin();
-        let volume = self.volume_at(at_op);
-        let in_flight = self
-            .operation(at_op)
-            .filter(|recorded| !recorded.op.is_sync() && choices.includes_in_flight());
-        match in_flight {
-            Some(recorded) => {
-                let mut volume = volume;
-                volume.apply(at_op, &recorded.op);
-                volume.after_power_loss(at_op.saturating_add(1), choices, strictness)
-            }
-            None => volume.after_power_loss(at_op, choices, strictness),
-        }
-    }
-
-    fn volume_at(&mut self, at_op: u64) -> Volume {
-        if at_op == self.op_count {
-            return self.volume.clone();
-        }
-        if let Some((at, volume)) = &self.memo
-            && *at == at_op
-        {
-            return volume.clone();
-        }
-        let nearest = self.checkpoints.range(..=at_op).next_back();
-        let (mut index, mut volume) = match nearest {
-            Some((&index, volume)) => (index, volume.clone()),
-            None => (self.first_op, Volume::new()),
-        };
-        while index < at_op
-            && let Some(recorded) = self.operation(index)
-        {
-            volume.apply(index, &recorded.op);
-            index = index.saturating_add(1);
-        }
-        self.memo = Some((at_op, volume.clone()));
-        volume
-    }
-
-    fn operation(&self, index: u64) -> Option<&Recorded> {
-        let at = usize::try_from(index.checked_sub(self.first_op)?).ok()?;
-        self.journal.get(at)
-    }
-
-    pub(super) fn journal(&self) -> Vec<JournalEntry> {
-        (self.first_op..)
-            .zip(&self.journal)
-            .map(|(index, recorded)| JournalEntry {
-                index,
-                op: recorded.kind,
-                path: recorded.path.to_string(),
-                detail: recorded.op.describe(),
-            })
-            .collect()
+    /// Forgets the files that nothing can show any more.
+    fn collect(&mut self) {
+        let pins = &self.pins;
+        self.volume.collect(|id| pins.contains_key(&id));
     }
 
     /// Changes file `id` behind everybody's back, as a decaying medium does.
     pub(super) fn replace_file(&mut self, id: u64, file: FileState) {
         self.volume.replace_file(id, file);
         self.forget_history();
+    }
+
+    pub(super) fn after_power_loss(
+        &mut self,
+        at_op: u64,
+        choices: &mut Choices,
+        strictness: Strictness,
+    ) -> Volume {
+        self.history
+            .after_power_loss(&self.volume, at_op, choices, strictness)
     }
 
     // --- names ---
@@ -388,9 +277,9 @@ impl Disk {
     }
 
     /// Returns whether bytes `range` of file `id` find room.
-    pub(super) fn has_room(&self, id: u64, range: std::ops::Range<u64>) -> bool {
-        let free = self.free_space() / page_start(1);
-        self.volume.room_for(id, range, free)
+    pub(super) fn has_room(&self, id: u64, range: Range<u64>) -> bool {
+        let missing = self.volume.blocks_missing(id, range);
+        missing == 0 || page_start(missing) <= self.free_space()
     }
 
     // --- faults ---
@@ -443,7 +332,7 @@ impl Disk {
         &mut self,
         id: u64,
         path: &str,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
     ) -> Option<String> {
         let is_durable = self
             .volume
@@ -459,32 +348,6 @@ impl Disk {
         );
         self.violations.push(complaint.clone());
         Some(complaint)
-    }
-}
-
-impl Op {
-    fn is_sync(&self) -> bool {
-        matches!(self, Self::Sync { .. } | Self::SyncDir { .. })
-    }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::Name(change) => change.describe(),
-            Self::Write {
-                bytes, position, ..
-            } => {
-                // FNV-1a, so that two journals differ when the bytes do.
-                let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-                });
-                format!("{} bytes at {position}, hash {hash:016x}", bytes.len())
-            }
-            Self::Truncate { len, .. } => format!("to {len}"),
-            Self::Allocate { len, .. } => format!("up to {len}"),
-            Self::Sync { succeeds, .. } | Self::SyncDir { succeeds, .. } => {
-                if *succeeds { "ok" } else { "failed" }.to_owned()
-            }
-        }
     }
 }
 
@@ -505,8 +368,6 @@ fn names_of(path: &Path) -> io::Result<Vec<&str>> {
     Ok(names)
 }
 
-/// How often the disk is kept as a whole, in operations.
-const CHECKPOINT_EVERY: u64 = 16;
 /// How often removed files are forgotten while nothing is recorded, in operations.
 const COLLECT_EVERY: u64 = 64;
 /// 1 TiB.

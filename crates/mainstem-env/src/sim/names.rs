@@ -1,10 +1,11 @@
 //! The simulated directories: what readers see, what is durable, and the changes in between.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::choices::{Choices, Strictness};
-use super::file_state::Rules;
+use super::survival::Rules;
 
 /// The directory that is always there.
 pub(super) const ROOT: u64 = 0;
@@ -78,6 +79,24 @@ impl Names {
             .flat_map(|entries| entries.values())
             .filter(|node| !node.is_dir)
             .map(|node| node.id)
+    }
+
+    /// Returns the paths of the files, sorted.
+    pub(super) fn file_paths(&self) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        let mut dirs = vec![(ROOT, PathBuf::from("/"))];
+        while let Some((dir, path)) = dirs.pop() {
+            for (name, node) in self.entries(dir).into_iter().flatten() {
+                let path = path.join(&**name);
+                if node.is_dir {
+                    dirs.push((node.id, path));
+                } else {
+                    paths.push(path);
+                }
+            }
+        }
+        paths.sort();
+        paths
     }
 
     pub(super) fn apply(&mut self, index: u64, change: Change) {

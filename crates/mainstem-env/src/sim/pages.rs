@@ -188,8 +188,10 @@ impl PageSet {
         &self.ranges
     }
 
-    pub(super) fn contains(&self, page: u64) -> bool {
-        self.ranges.iter().any(|range| range.contains(&page))
+    pub(super) fn overlaps(&self, pages: &Range<u64>) -> bool {
+        self.ranges
+            .iter()
+            .any(|range| range.start < pages.end && pages.start < range.end)
     }
 
     /// Returns the parts of `wanted` that are not in the set.

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::choices::{Choices, Strictness};
-use super::file_state::{FileState, Rules};
+use super::file_state::FileState;
 use super::names::{Change, Names};
 use super::pages::{Page, to_u64, to_usize};
+use super::survival::Rules;
 
 /// An operation that changes the disk.
 #[derive(Clone, Debug)]
@@ -34,6 +35,32 @@ pub(super) enum Op {
         dir: u64,
         succeeds: bool,
     },
+}
+
+impl Op {
+    pub(super) fn is_sync(&self) -> bool {
+        matches!(self, Self::Sync { .. } | Self::SyncDir { .. })
+    }
+
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Name(change) => change.describe(),
+            Self::Write {
+                bytes, position, ..
+            } => {
+                // FNV-1a, so that two journals differ when the bytes do.
+                let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                format!("{} bytes at {position}, hash {hash:016x}", bytes.len())
+            }
+            Self::Truncate { len, .. } => format!("to {len}"),
+            Self::Allocate { len, .. } => format!("up to {len}"),
+            Self::Sync { succeeds, .. } | Self::SyncDir { succeeds, .. } => {
+                if *succeeds { "ok" } else { "failed" }.to_owned()
+            }
+        }
+    }
 }
 
 /// Files and names, with all that is undecided about them. Cheap to clone: contents are shared.
@@ -130,10 +157,9 @@ impl Volume {
         self.files.retain(|&id, _| keeps(id) || names.mentions(id));
     }
 
-    /// Returns how many of the `wanted` bytes of file `id` find room in `free` blocks.
-    pub(super) fn room_for(&self, id: u64, wanted: Range<u64>, free: u64) -> bool {
-        self.file(id)
-            .is_none_or(|file| file.blocks_missing(wanted) <= free)
+    /// Returns how many blocks file `id` needs in addition to hold bytes `range`.
+    pub(super) fn blocks_missing(&self, id: u64, range: Range<u64>) -> u64 {
+        self.file(id).map_or(0, |file| file.blocks_missing(range))
     }
 
     /// Returns the disk as it is after everything reached it.
@@ -141,7 +167,7 @@ impl Volume {
         let names = self.names.flushed();
         let files = names
             .files()
-            .filter_map(|id| Some((id, Arc::new(self.file(id)?.flushed()))))
+            .filter_map(|id| Some((id, self.files.get(&id)?.flushed())))
             .collect();
         Self {
             files,

@@ -2,19 +2,18 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
-use super::disk::{Disk, Published, Shared};
+use super::disk::{Disk, Shared};
 use super::faults::OpKind;
+use super::file::{SimFile, SimLock};
 use super::file_state::FileState;
 use super::names::{Change, Entries, Node, Place};
 use super::pages::to_u64;
 use super::volume::Op;
 use crate::clock::{Clock, Elapsed, TimestampMs};
 use crate::entropy::Random;
-use crate::fs::{DirEntry, File, Fs, LockAttempt, LockHeld, Metadata, OpenMode, ReadMode};
-use crate::region::{Region, Watch};
+use crate::fs::{DirEntry, File, Fs, LockAttempt, Metadata, OpenMode};
 
 /// One simulated world, seen through the traits.
 #[derive(Clone, Debug)]
@@ -42,25 +41,6 @@ impl Random for World {
     }
 }
 
-impl World {
-    fn open_node(
-        &self,
-        disk: &mut Disk,
-        node: Node,
-        path: &str,
-        writable: bool,
-    ) -> io::Result<SimFile> {
-        disk.open_file(node.id)?;
-        Ok(SimFile {
-            shared: Arc::clone(&self.0),
-            file: node.id,
-            path: Arc::from(path),
-            writable,
-            is_map: false,
-        })
-    }
-}
-
 impl Fs for World {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let text = text_of(path)?;
@@ -73,7 +53,7 @@ impl Fs for World {
         let mut disk = self.0.disk();
         let late = disk.gate(kind, text)?;
         let node = find_or_create(&mut disk, kind, path, mode)?;
-        let file = self.open_node(&mut disk, node, text, mode != OpenMode::Read)?;
+        let file = SimFile::open(&self.0, &mut disk, node.id, text, mode != OpenMode::Read)?;
         drop(disk);
         late.map_or(Ok(Arc::new(file)), Err)
     }
@@ -199,7 +179,7 @@ impl Fs for World {
         let mut disk = self.0.disk();
         let late = disk.gate(kind, text)?;
         let node = find_or_create(&mut disk, kind, path, OpenMode::ReadWriteOrCreate)?;
-        let file = self.open_node(&mut disk, node, text, true)?;
+        let file = SimFile::open(&self.0, &mut disk, node.id, text, true)?;
         if disk.is_locked(node.id) {
             let len = disk.volume().file(node.id).map_or(0, FileState::len);
             let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
@@ -214,7 +194,7 @@ impl Fs for World {
         disk.lock(node.id);
         disk.record(
             kind,
-            &file.path,
+            file.path(),
             Op::Truncate {
                 file: node.id,
                 len: 0,
@@ -226,10 +206,10 @@ impl Fs for World {
                 bytes: Arc::from(holder.as_bytes()),
                 position: 0,
             };
-            disk.record(kind, &file.path, write);
+            disk.record(kind, file.path(), write);
         }
         drop(disk);
-        let lock = SimLock { file };
+        let lock = SimLock::new(file);
         late.map_or(Ok(LockAttempt::Acquired(Box::new(lock))), Err)
     }
 }
@@ -290,215 +270,4 @@ fn is_empty(disk: &Disk, dir: u64) -> bool {
 fn text_of(path: &Path) -> io::Result<&str> {
     path.to_str()
         .ok_or_else(|| io::ErrorKind::InvalidInput.into())
-}
-
-/// An open file of the simulated disk.
-#[derive(Debug)]
-struct SimFile {
-    shared: Arc<Shared>,
-    file: u64,
-    path: Arc<str>,
-    writable: bool,
-    /// Whether it takes a descriptor; a memory map does not.
-    is_map: bool,
-}
-
-impl SimFile {
-    fn writable(&self) -> io::Result<()> {
-        if self.writable {
-            return Ok(());
-        }
-        Err(io::Error::from_raw_os_error(EBADF))
-    }
-
-    fn sync(&self, kind: OpKind) -> io::Result<()> {
-        let mut disk = self.shared.disk();
-        let fault = disk.strike(kind, &self.path);
-        let succeeds = fault.as_ref().is_none_or(|fault| fault.takes_effect);
-        let file = self.file;
-        disk.record(kind, &self.path, Op::Sync { file, succeeds });
-        fault.map_or(Ok(()), |fault| Err(fault.error.to_error()))
-    }
-}
-
-/// Panics with the complaint, if there is one, but gives up the disk before, so that others go on.
-fn uphold(disk: MutexGuard<'_, Disk>, complaint: Option<String>) -> MutexGuard<'_, Disk> {
-    let Some(complaint) = complaint else {
-        return disk;
-    };
-    drop(disk);
-    panic!("{complaint}");
-}
-
-impl Drop for SimFile {
-    fn drop(&mut self) {
-        let mut disk = self.shared.disk();
-        if self.is_map {
-            disk.unpin(self.file);
-        } else {
-            disk.close_file(self.file);
-        }
-    }
-}
-
-impl File for SimFile {
-    fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
-        self.writable()?;
-        let mut disk = self.shared.disk();
-        if !bytes.is_empty() {
-            let complaint = disk.check_unpublished(self.file, position, "a write");
-            disk = uphold(disk, complaint);
-        }
-        let fault = disk.strike(OpKind::Write, &self.path);
-        let wanted = match &fault {
-            Some(fault) if fault.takes_effect => bytes.len(),
-            Some(fault) => fault.partial.unwrap_or(0).min(bytes.len()),
-            None => bytes.len(),
-        };
-        let fits = fitting(&disk, self.file, position, wanted);
-        let written = bytes.get(..fits).unwrap_or_default();
-        if !written.is_empty() {
-            let write = Op::Write {
-                file: self.file,
-                bytes: Arc::from(written),
-                position,
-            };
-            disk.record(OpKind::Write, &self.path, write);
-        }
-        match fault {
-            Some(fault) => Err(fault.error.to_error()),
-            None if fits < bytes.len() => Err(io::ErrorKind::StorageFull.into()),
-            None => Ok(()),
-        }
-    }
-
-    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        let mut disk = self.shared.disk();
-        let late = disk.gate(OpKind::Read, &self.path)?;
-        let file = disk.volume().file(self.file);
-        let read = file.map_or(0, |file| file.read(buffer, position));
-        late.map_or(Ok(read), Err)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.sync(OpKind::SyncData)
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.sync(OpKind::SyncAll)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        let mut disk = self.shared.disk();
-        let late = disk.gate(OpKind::Len, &self.path)?;
-        let len = disk.volume().file(self.file).map_or(0, FileState::len);
-        late.map_or(Ok(len), Err)
-    }
-
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.writable()?;
-        let mut disk = self.shared.disk();
-        let late = disk.gate(OpKind::Allocate, &self.path)?;
-        if !disk.has_room(self.file, 0..len) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let file = self.file;
-        disk.record(OpKind::Allocate, &self.path, Op::Allocate { file, len });
-        late.map_or(Ok(()), Err)
-    }
-
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        self.writable()?;
-        let mut disk = self.shared.disk();
-        let late = disk.gate(OpKind::Truncate, &self.path)?;
-        let complaint = disk.check_unpublished(self.file, len, "a truncation");
-        let mut disk = uphold(disk, complaint);
-        let file = self.file;
-        disk.record(OpKind::Truncate, &self.path, Op::Truncate { file, len });
-        late.map_or(Ok(()), Err)
-    }
-
-    fn region(&self, capacity: u64, _mode: ReadMode) -> io::Result<Region> {
-        let mut disk = self.shared.disk();
-        let late = disk.gate(OpKind::Region, &self.path)?;
-        // The real thing shares the descriptor with its file when it copies, and needs none when it
-        // maps.
-        disk.pin(self.file);
-        let published = Arc::new(Published {
-            end: AtomicU64::new(0),
-            path: Arc::clone(&self.path),
-        });
-        disk.watch(self.file, &published);
-        drop(disk);
-        let file = Arc::new(Self {
-            shared: Arc::clone(&self.shared),
-            file: self.file,
-            path: Arc::clone(&self.path),
-            writable: false,
-            is_map: true,
-        });
-        let watch = SimWatch {
-            file: Arc::clone(&file),
-            published,
-        };
-        late.map_or(Ok(Region::watched(file, capacity, Arc::new(watch))), Err)
-    }
-}
-
-/// Returns how many of `len` bytes at `position` of file `id` find room.
-fn fitting(disk: &Disk, id: u64, position: u64, len: usize) -> usize {
-    let fits = |len: usize| disk.has_room(id, position..position.saturating_add(to_u64(len)));
-    if fits(len) {
-        return len;
-    }
-    let mut end = position;
-    let mut best = 0;
-    loop {
-        end = (end / BLOCK).saturating_add(1).saturating_mul(BLOCK);
-        let shorter = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
-        if shorter >= len || !fits(shorter) {
-            return best;
-        }
-        best = shorter;
-    }
-}
-
-const BLOCK: u64 = 4096;
-/// Linux's number for "bad file descriptor": the file is not open for writing.
-const EBADF: i32 = 9;
-
-/// Sees what a region's owner publishes.
-#[derive(Debug)]
-struct SimWatch {
-    file: Arc<SimFile>,
-    published: Arc<Published>,
-}
-
-impl Watch for SimWatch {
-    fn publishing(&self, end: u64) {
-        let file = &self.file;
-        // Partner of the maximum taken below.
-        let before = self.published.end.load(Ordering::Acquire);
-        if end > before {
-            let mut disk = file.shared.disk();
-            let complaint = disk.check_durable(file.file, &file.path, before..end);
-            drop(uphold(disk, complaint));
-        }
-        // Partner of the load in the checks of writes and truncations.
-        self.published.end.fetch_max(end, Ordering::AcqRel);
-    }
-}
-
-/// A lock on the simulated disk; it goes with the last use of the file.
-#[derive(Debug)]
-struct SimLock {
-    file: SimFile,
-}
-
-impl LockHeld for SimLock {}
-
-impl Drop for SimLock {
-    fn drop(&mut self) {
-        self.file.shared.disk().unlock(self.file.file);
-    }
 }
