@@ -6,6 +6,10 @@ use std::{fmt, io};
 
 use crate::region::Region;
 
+/// The system's error code for a medium that failed. The standard library has no kind for it.
+/// Source: `errno(3)`; the same on every Unix.
+pub const EIO: i32 = 5;
+
 /// How [`Fs::open`] opens a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -20,8 +20,8 @@ pub mod sim;
 
 pub use clock::{Clock, Elapsed, TimestampMs};
 pub use entropy::Random;
-pub use fs::{DirEntry, File, Fs, LockAttempt, LockHeld, Metadata, OpenMode, ReadMode};
-pub use region::{Region, View};
+pub use fs::{DirEntry, EIO, File, Fs, LockAttempt, LockHeld, Metadata, OpenMode, ReadMode};
+pub use region::{Holders, Region, View};
 pub use replace::replace_file;
 
 use std::sync::Arc;

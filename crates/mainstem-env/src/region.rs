@@ -1,8 +1,8 @@
 //! The read path: regions of files and views of regions.
 
 use std::ops::{Deref, Range};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
 use crate::fs::File;
@@ -125,6 +125,15 @@ impl Region {
         }
     }
 
+    /// Returns a way to ask later whether anybody still holds this region's memory. A region that
+    /// copies has no memory of its own, so nobody ever does.
+    pub fn holders(&self) -> Holders {
+        match &self.source {
+            Source::Mapped(mapping) => Holders(Arc::downgrade(mapping)),
+            Source::Buffered(_) => Holders(Weak::new()),
+        }
+    }
+
     /// Brings the bytes of `range` into memory, so that a later access does not wait for the disk
     /// and a bad sector is an error here instead of a signal there.
     ///
@@ -146,6 +155,17 @@ impl Region {
 
 fn to_usize(position: u64) -> io::Result<usize> {
     usize::try_from(position).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+/// Tells whether the memory of a [`Region`] is still held, by the region or by a view.
+#[derive(Clone, Debug)]
+pub struct Holders(Weak<Mapping>);
+
+impl Holders {
+    /// Returns whether anybody still holds the memory.
+    pub fn any(&self) -> bool {
+        self.0.strong_count() > 0
+    }
 }
 
 /// A slice of a [`Region`] that keeps the region's memory alive. Cloning it copies no bytes.

@@ -1,0 +1,103 @@
+//! Step 5: waking exactly those whose records a sync made durable.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::error::LogError;
+use crate::sync::{Condvar, Mutex};
+
+/// The fate of one group, shared by everyone with a batch in it.
+#[derive(Debug)]
+pub(crate) struct Round {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    result: Option<Result<(), LogError>>,
+    lead_offered: bool,
+    wakers: Vec<Option<Waker>>,
+}
+
+/// Why a blocking waiter came back.
+#[derive(Debug)]
+pub(crate) enum Woken {
+    /// The group's fate is known.
+    Done(Result<(), LogError>),
+    /// The caller now leads and must commit the group.
+    Lead,
+}
+
+impl Round {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Blocks until the group's fate is known or the lead is offered; one waiter gets the offer.
+    pub(crate) fn wait(&self) -> Woken {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(result) = &state.result {
+                return Woken::Done(result.clone());
+            }
+            if state.lead_offered {
+                state.lead_offered = false;
+                return Woken::Lead;
+            }
+            state = self.changed.wait(state);
+        }
+    }
+
+    /// Offers the lead to one blocking waiter. The caller knows that there is one: a blocking waiter
+    /// stays until the fate is known.
+    pub(crate) fn offer_lead(&self) {
+        self.state.lock().lead_offered = true;
+        self.changed.notify_one();
+    }
+
+    /// Settles the group's fate and wakes all who wait for it.
+    pub(crate) fn complete(&self, result: Result<(), LogError>) {
+        let wakers = {
+            let mut state = self.state.lock();
+            debug_assert!(state.result.is_none(), "a group has one fate");
+            state.result = Some(result);
+            std::mem::take(&mut state.wakers)
+        };
+        self.changed.notify_all();
+        for waker in wakers.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+
+    /// Returns the fate if it is known; otherwise the task of `context` is woken when it is. `slot`
+    /// is the waiter's place in the list, kept between calls.
+    pub(crate) fn poll(
+        &self,
+        slot: &mut Option<usize>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), LogError>> {
+        let mut state = self.state.lock();
+        if let Some(result) = &state.result {
+            return Poll::Ready(result.clone());
+        }
+        let waker = Some(context.waker().clone());
+        match slot.and_then(|slot| state.wakers.get_mut(slot)) {
+            Some(place) => *place = waker,
+            None => {
+                *slot = Some(state.wakers.len());
+                state.wakers.push(waker);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Takes a waiter that has lost interest off the list.
+    pub(crate) fn forget(&self, slot: usize) {
+        if let Some(place) = self.state.lock().wakers.get_mut(slot) {
+            *place = None;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Step 4: one group, one write, one sync; and the roll to the next segment when one is full.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::committer::{CommitFailure, CommitSink};
+use super::group::Group;
+use crate::config::{ShardOptions, default_roll_age_ms};
+use crate::files::Files;
+use crate::format::manifest::CleanShard;
+use crate::format::segment_header::PreviousSegment;
+use crate::metrics::ShardCounters;
+use crate::segment::active::{ActiveSegment, Birth};
+use crate::segment::seal::seal;
+use crate::segment::set::SegmentSet;
+use crate::seq::SeqNo;
+use crate::watermark::Watermark;
+
+/// The writer of a shard: the sink of its committer.
+#[derive(Debug)]
+pub(crate) struct ShardWriter {
+    pub(crate) name: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) shard_hash: u32,
+    pub(crate) files: Arc<Files>,
+    pub(crate) options: ShardOptions,
+    pub(crate) place: Place,
+    pub(crate) segments: Arc<SegmentSet>,
+    pub(crate) watermark: Arc<Watermark>,
+    pub(crate) counters: Arc<ShardCounters>,
+}
+
+/// Where the next group goes.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// Into this segment.
+    Active(Box<ActiveSegment>),
+    /// Into a segment that is yet to be created.
+    Missing(Successor),
+}
+
+/// What the segment to come follows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Successor {
+    pub(crate) base: SeqNo,
+    pub(crate) previous: Option<PreviousSegment>,
+    /// The arrival time of the last record before it, in ms.
+    pub(crate) last_time_ms: u64,
+}
+
+impl CommitSink for ShardWriter {
+    fn commit(&mut self, group: &mut Group) -> Result<(), CommitFailure> {
+        let bytes = group.byte_len();
+        let full = match &self.place {
+            Place::Active(active) => {
+                active.has_records()
+                    && active.data_end.saturating_add(bytes) > self.options.segment_bytes
+            }
+            Place::Missing(_) => false,
+        };
+        if full {
+            self.seal()?;
+        }
+        let data_bytes_max = self.options.segment_bytes;
+        let first_ms = group.oldest_ms();
+        let active = self.active(first_ms)?;
+        active.reserve(bytes, data_bytes_max)?;
+        active.commit(group)?;
+        let next = active.next;
+        self.watermark.publish(next);
+        self.counters.committed(group.records(), bytes);
+        Ok(())
+    }
+}
+
+impl ShardWriter {
+    /// Returns the active segment, creating it if there is none. No record in it is to be older than
+    /// `first_ms`.
+    fn active(&mut self, first_ms: u64) -> Result<&mut ActiveSegment, CommitFailure> {
+        if let Place::Missing(successor) = &self.place {
+            let birth = Birth {
+                base: successor.base,
+                previous: successor.previous,
+                shard_hash: self.shard_hash,
+                created_ms: first_ms.max(successor.last_time_ms),
+            };
+            let active =
+                ActiveSegment::create(&self.files, &self.dir, birth, self.options.segment_bytes)?;
+            self.segments.push(Arc::clone(&active.segment));
+            self.place = Place::Active(Box::new(active));
+        }
+        match &mut self.place {
+            Place::Active(active) => Ok(active),
+            Place::Missing(_) => Err(CommitFailure::Refused(crate::LogError::Closed)),
+        }
+    }
+
+    /// Seals the active segment. Its successor is created by the next group, or by [`Self::roll`].
+    fn seal(&mut self) -> Result<(), CommitFailure> {
+        let Place::Active(active) = &mut self.place else {
+            return Ok(());
+        };
+        let previous = seal(active)?;
+        let successor = Successor {
+            base: active.next,
+            previous: Some(previous),
+            last_time_ms: active.newest_ms,
+        };
+        self.place = Place::Missing(successor);
+        self.counters.rolled();
+        Ok(())
+    }
+
+    /// Seals the active segment if it holds records that are old enough, and creates its successor:
+    /// a quiet shard's records expire too, and its sequence numbers live on in an empty segment.
+    pub(crate) fn roll_by_age(
+        &mut self,
+        now_ms: u64,
+        retention_ms: u64,
+    ) -> Result<bool, CommitFailure> {
+        let age_max_ms = self
+            .options
+            .roll_age_ms
+            .unwrap_or(default_roll_age_ms(retention_ms));
+        let due = match &self.place {
+            Place::Active(active) => {
+                active.has_records() && now_ms.saturating_sub(active.oldest_ms) >= age_max_ms
+            }
+            // An earlier attempt could not create the successor.
+            Place::Missing(_) => true,
+        };
+        if due {
+            self.seal()?;
+            self.active(now_ms)?;
+        }
+        Ok(due)
+    }
+
+    /// Makes the index durable if `bytes` or more of data are not covered by it.
+    pub(crate) fn sync_index(&mut self, bytes: u64) {
+        if let Place::Active(active) = &mut self.place
+            && active.unindexed_bytes() >= bytes
+            && active.has_records()
+        {
+            active.sync_index();
+        }
+    }
+
+    /// Gives up the descriptors; they are opened again when needed.
+    pub(crate) fn close_files(&mut self) {
+        if let Place::Active(active) = &mut self.place {
+            active.close_files();
+        }
+    }
+
+    /// Returns what an orderly close writes down about this shard, everything durable.
+    pub(crate) fn clean(&mut self, now_ms: u64) -> Result<CleanShard, CommitFailure> {
+        self.active(now_ms)?;
+        self.sync_index(1);
+        let Place::Active(active) = &mut self.place else {
+            return Err(CommitFailure::Refused(crate::LogError::Closed));
+        };
+        let last_time_ms = if active.has_records() {
+            active.newest_ms
+        } else {
+            active.header.created_ms
+        };
+        active.close_files();
+        Ok(CleanShard {
+            name: self.name.clone(),
+            segment: active.header.base,
+            data_end: active.data_end,
+            next: active.next,
+            last_time_ms,
+            oldest_ms: active.oldest_ms,
+            chain: active.chain,
+        })
+    }
+}

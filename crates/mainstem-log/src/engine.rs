@@ -1,0 +1,500 @@
+//! An engine: a data directory with all its shards.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mainstem_env::{Env, LockAttempt, LockHeld, OpenMode, replace_file};
+
+use crate::append::budget::Budget;
+use crate::append::writer::ShardWriter;
+use crate::config::{EngineOptions, Maintenance, ShardOptions};
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::manifest::{self, CleanShard, EngineId, ManifestError};
+use crate::format::names;
+use crate::maintenance::{Keeper, MaintenanceReport};
+use crate::metrics::EngineMetrics;
+use crate::recovery;
+use crate::shard::{EngineFate, Shard, ShardName, ShardState, Shared};
+use crate::sync::Mutex;
+use crate::sync_pool::SyncPool;
+
+/// An open data directory. Clones are handles to the same engine; dropping the last one closes it as
+/// [`Engine::close`] does, without telling what went wrong.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    closer: Arc<Closer>,
+}
+
+/// Closes the engine when the last handle goes. Threads of the engine hold no handle.
+#[derive(Debug)]
+struct Closer {
+    state: Arc<EngineState>,
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        if let Err(error) = self.state.close() {
+            tracing::warn!(%error, "the engine was not closed in good order; the next opening recovers");
+        }
+    }
+}
+
+/// What all handles of an engine share.
+#[derive(Debug)]
+pub(crate) struct EngineState {
+    dir: PathBuf,
+    id: EngineId,
+    shared: Shared,
+    options: EngineOptions,
+    shards: Mutex<BTreeMap<ShardName, Arc<Entry>>>,
+    /// What the last orderly close wrote down, for shards not opened since.
+    clean: Mutex<BTreeMap<String, CleanShard>>,
+    keeper: Keeper,
+    lock: Mutex<Option<Box<dyn LockHeld>>>,
+}
+
+/// A shard that was asked for; opening one does not hold up the others.
+#[derive(Debug, Default)]
+struct Entry {
+    state: Mutex<Option<Arc<ShardState>>>,
+}
+
+impl Engine {
+    /// Opens the data directory at `dir`, creating it if there is none.
+    ///
+    /// Shards are opened, and recovered if need be, when they are first asked for.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] if another engine has it open; [`LogError::Unsupported`] if a newer
+    /// version wrote it; [`LogError::Corrupt`] if its identity is missing or damaged.
+    pub fn open(env: &Env, dir: &Path, options: EngineOptions) -> Result<Self, LogError> {
+        options.validate()?;
+        create_dirs(env, dir)?;
+        let lock = acquire_lock(env, dir)?;
+        let id = open_identity(env, dir)?;
+        let clean = take_clean(env, dir, id)?;
+        let shared = Shared {
+            files: Arc::new(Files::new(env.clone(), options.read_mode, options.maps_max)),
+            pool: Arc::new(SyncPool::new(options.sync_threads_max)),
+            budget: Arc::new(Budget::new(options.queued_bytes_max)),
+            fate: Arc::new(EngineFate::default()),
+        };
+        let keeper = Keeper::new(env);
+        let maintenance = options.maintenance;
+        let state = Arc::new(EngineState {
+            dir: dir.to_path_buf(),
+            id,
+            shared,
+            options,
+            shards: Mutex::new(BTreeMap::new()),
+            clean: Mutex::new(clean),
+            keeper,
+            lock: Mutex::new(Some(lock)),
+        });
+        if let Maintenance::EveryMs(interval_ms) = maintenance {
+            Keeper::start(&state, interval_ms)?;
+        }
+        Ok(Self {
+            closer: Arc::new(Closer { state }),
+        })
+    }
+
+    fn state(&self) -> &Arc<EngineState> {
+        &self.closer.state
+    }
+
+    /// Creates a shard.
+    ///
+    /// # Durability
+    /// On `Ok` the shard exists after a crash. On an error it may or may not.
+    ///
+    /// # Errors
+    /// [`LogError::ShardExists`]; [`LogError::StorageFull`] and other failures to create files.
+    pub fn create_shard(&self, name: &ShardName, options: ShardOptions) -> Result<Shard, LogError> {
+        let state = self.state();
+        let options = options.validated()?;
+        let dir = state.shard_dir(name);
+        let entry = state.entry(name)?;
+        let mut slot = entry.state.lock();
+        let fs = &state.shared.files.env.fs;
+        match fs.create_dir(&dir) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(LogError::ShardExists(name.to_string()));
+            }
+            Err(error) => return Err(LogError::io("create", &dir)(error)),
+        }
+        let shards = state.dir.join(names::SHARDS);
+        fs.sync_dir(&shards)
+            .map_err(LogError::io("sync", &shards))?;
+        let shard = state.recover(name, dir, options, None)?;
+        let created = shard
+            .committer
+            .try_exclusive(|writer| writer.roll_by_age(shard.now_ms(), 0));
+        created.unwrap_or(Ok(false))?;
+        *slot = Some(Arc::clone(&shard));
+        Ok(Shard::new(shard))
+    }
+
+    /// Returns the shard `name`, opening it if it is not open yet. `options` hold from its opening
+    /// on; asked for again, an open shard keeps those it was opened with.
+    ///
+    /// A shard whose stored records are damaged is opened for reading what is before the damage; its
+    /// [`Shard::refusal`] says what was found.
+    ///
+    /// # Errors
+    /// [`LogError::ShardNotFound`]; [`LogError::Unsupported`] if a newer version wrote it.
+    pub fn shard(&self, name: &ShardName, options: ShardOptions) -> Result<Shard, LogError> {
+        let state = self.state();
+        let options = options.validated()?;
+        let entry = state.entry(name)?;
+        let mut slot = entry.state.lock();
+        if let Some(shard) = &*slot {
+            return Ok(Shard::new(Arc::clone(shard)));
+        }
+        let dir = state.shard_dir(name);
+        let fs = &state.shared.files.env.fs;
+        if fs
+            .metadata(&dir)
+            .map_err(LogError::io("look at", &dir))?
+            .is_none()
+        {
+            state.shards.lock().remove(name);
+            return Err(LogError::ShardNotFound(name.to_string()));
+        }
+        let clean = state.clean.lock().remove(name.as_str());
+        let shard = state.recover(name, dir, options, clean.as_ref())?;
+        *slot = Some(Arc::clone(&shard));
+        Ok(Shard::new(shard))
+    }
+
+    /// Deletes a shard with all its records. Its handles answer [`LogError::ShardNotFound`] from then
+    /// on; records that readers hold stay readable until they let go.
+    ///
+    /// # Durability
+    /// On `Ok` the shard is gone after a crash too. A crash before that may leave it with any number
+    /// of its oldest segments deleted.
+    ///
+    /// # Errors
+    /// [`LogError::ShardNotFound`]; [`LogError::Io`] if a file cannot be removed.
+    pub fn remove_shard(&self, name: &ShardName) -> Result<(), LogError> {
+        let state = self.state();
+        let entry = state.entry(name)?;
+        let mut slot = entry.state.lock();
+        let gone = LogError::ShardNotFound(name.to_string());
+        if let Some(shard) = slot.take() {
+            shard
+                .committer
+                .close(gone.clone(), ShardWriter::close_files);
+            shard.watermark.end(gone.clone());
+        }
+        state.clean.lock().remove(name.as_str());
+        state.shards.lock().remove(name);
+        let fs = &state.shared.files.env.fs;
+        let dir = state.shard_dir(name);
+        if fs
+            .metadata(&dir)
+            .map_err(LogError::io("look at", &dir))?
+            .is_none()
+        {
+            return Err(gone);
+        }
+        for file in fs.list(&dir).map_err(LogError::io("list", &dir))? {
+            let path = dir.join(file.name);
+            fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+        }
+        fs.remove_dir(&dir).map_err(LogError::io("remove", &dir))?;
+        let shards = state.dir.join(names::SHARDS);
+        fs.sync_dir(&shards).map_err(LogError::io("sync", &shards))
+    }
+
+    /// Returns the names of all shards, sorted.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] if the directory cannot be listed.
+    pub fn shard_names(&self) -> Result<Vec<ShardName>, LogError> {
+        let state = self.state();
+        let dir = state.dir.join(names::SHARDS);
+        let entries = state
+            .shared
+            .files
+            .env
+            .fs
+            .list(&dir)
+            .map_err(LogError::io("list", &dir))?;
+        let names = entries.into_iter().filter(|entry| entry.is_dir);
+        Ok(names
+            .filter_map(|entry| ShardName::new(entry.name).ok())
+            .collect())
+    }
+
+    /// Runs one pass of maintenance: rolls by age, deletes what is past the retention, closes idle
+    /// files.
+    pub fn maintain(&self) -> MaintenanceReport {
+        self.state().maintain()
+    }
+
+    /// Believes the wall clock as it is now, after a jump had stopped retention.
+    pub fn trust_clock(&self) {
+        self.state()
+            .keeper
+            .trust_clock(&self.state().shared.files.env);
+    }
+
+    /// Returns what happened since the engine was opened.
+    pub fn metrics(&self) -> EngineMetrics {
+        let state = self.state();
+        EngineMetrics {
+            shards_open: u64::try_from(state.open_shards().len()).unwrap_or(u64::MAX),
+            queued_bytes: state.shared.budget.used(),
+            maps: u64::try_from(state.shared.files.maps()).unwrap_or(u64::MAX),
+            sync_threads: u64::try_from(state.shared.pool.threads()).unwrap_or(u64::MAX),
+            clock_holds: state.keeper.clock_holds(),
+        }
+    }
+
+    /// Closes the engine in good order, so that the next opening need not scan: takes no more
+    /// appends, waits for those under way, and writes down where every shard stands. All handles
+    /// answer [`LogError::Closed`] from then on; closing twice does nothing.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] if the note cannot be written. Nothing acknowledged is lost then; the next
+    /// opening recovers. Poisoned and damaged shards are left out of the note and are no error.
+    pub fn close(&self) -> Result<(), LogError> {
+        self.state().close()
+    }
+}
+
+impl EngineState {
+    fn shard_dir(&self, name: &ShardName) -> PathBuf {
+        self.dir.join(names::SHARDS).join(name.as_str())
+    }
+
+    fn entry(&self, name: &ShardName) -> Result<Arc<Entry>, LogError> {
+        if self.lock.lock().is_none() {
+            return Err(LogError::Closed);
+        }
+        Ok(Arc::clone(
+            self.shards.lock().entry(name.clone()).or_default(),
+        ))
+    }
+
+    fn recover(
+        &self,
+        name: &ShardName,
+        dir: PathBuf,
+        options: ShardOptions,
+        clean: Option<&CleanShard>,
+    ) -> Result<Arc<ShardState>, LogError> {
+        let site = ShardState::site(&self.shared, &dir, name, &options);
+        let opened = recovery::open::open(&site, clean)?;
+        if let Some(damage) = &opened.damage {
+            tracing::error!(shard = %name, error = %damage, "shard is damaged and opens read-only");
+        }
+        Ok(ShardState::new(
+            &self.shared,
+            name.clone(),
+            dir,
+            options,
+            opened,
+        ))
+    }
+
+    pub(crate) fn open_shards(&self) -> Vec<Arc<ShardState>> {
+        let entries: Vec<Arc<Entry>> = self.shards.lock().values().cloned().collect();
+        entries
+            .iter()
+            .filter_map(|entry| entry.state.lock().clone())
+            .collect()
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    pub(crate) fn maintain(&self) -> MaintenanceReport {
+        let shards = self.open_shards();
+        self.keeper
+            .pass(&self.shared.files.env, &shards, self.options.idle_ms)
+    }
+
+    fn close(&self) -> Result<(), LogError> {
+        // Held to the end: another process must not come in before everything is written down.
+        let Some(lock) = self.lock.lock().take() else {
+            return Ok(());
+        };
+        self.keeper.stop();
+        let mut clean: Vec<CleanShard> = Vec::new();
+        for shard in self.open_shards() {
+            let intact = shard.committer.refusal().is_none();
+            let note = shard.committer.close(LogError::Closed, |writer| {
+                let note = intact.then(|| writer.clean(shard.now_ms()));
+                writer.close_files();
+                note
+            });
+            shard.watermark.end(LogError::Closed);
+            // A shard that was poisoned while it closed must not be vouched for.
+            let still_intact = matches!(shard.committer.refusal(), Some(LogError::Closed));
+            clean.extend(note.and_then(Result::ok).filter(|_| still_intact));
+        }
+        self.shared.pool.stop();
+        clean.extend(std::mem::take(&mut *self.clean.lock()).into_values());
+        let bytes = manifest::encode_clean(self.id, &clean);
+        let written = replace_file(&*self.shared.files.env.fs, &self.dir, names::CLEAN, &bytes);
+        drop(lock);
+        written.map_err(LogError::io("write", self.dir.join(names::CLEAN)))
+    }
+}
+
+/// Creates the data directory and its parents, durably.
+fn create_dirs(env: &Env, dir: &Path) -> Result<(), LogError> {
+    let fs = &env.fs;
+    let mut missing = Vec::new();
+    let mut at = Some(dir);
+    while let Some(path) = at.filter(|path| !path.as_os_str().is_empty()) {
+        match fs.metadata(path).map_err(LogError::io("look at", path))? {
+            Some(found) if found.is_dir => break,
+            Some(_) => {
+                let error = std::io::ErrorKind::NotADirectory.into();
+                return Err(LogError::io("open", path)(error));
+            }
+            None => missing.push(path),
+        }
+        at = path.parent();
+    }
+    for path in missing.into_iter().rev() {
+        fs.create_dir(path).map_err(LogError::io("create", path))?;
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        fs.sync_dir(parent).map_err(LogError::io("sync", parent))?;
+    }
+    Ok(())
+}
+
+fn acquire_lock(env: &Env, dir: &Path) -> Result<Box<dyn LockHeld>, LogError> {
+    let path = dir.join(names::LOCK);
+    let holder = format!("process {}", std::process::id());
+    match env
+        .fs
+        .try_lock(&path, &holder)
+        .map_err(LogError::io("lock", &path))?
+    {
+        LockAttempt::Acquired(lock) => Ok(lock),
+        LockAttempt::HeldBy(holder) => {
+            let holder = if holder.is_empty() {
+                "another process".to_owned()
+            } else {
+                holder
+            };
+            Err(LogError::Locked {
+                path: dir.to_path_buf(),
+                holder,
+            })
+        }
+    }
+}
+
+/// Reads the directory's identity, or gives it one if it is new.
+fn open_identity(env: &Env, dir: &Path) -> Result<EngineId, LogError> {
+    let fs = &env.fs;
+    let path = dir.join(names::ENGINE);
+    let shards = dir.join(names::SHARDS);
+    let look = |path: &Path| fs.metadata(path).map_err(LogError::io("look at", path));
+    if let Some(bytes) = read_small(env, &path)? {
+        let id = manifest::decode_engine(&bytes).map_err(|error| match error {
+            ManifestError::Invalid => LogError::corrupt(&path, 0, error.to_string()),
+            ManifestError::NewerVersion(_) => LogError::Unsupported {
+                path: path.clone(),
+                what: error.to_string(),
+            },
+        })?;
+        if look(&shards)?.is_none() {
+            return Err(LogError::corrupt(&shards, 0, "directory is missing"));
+        }
+        return Ok(id);
+    }
+    // The directory of shards is there before the identity, and stays empty until then.
+    if look(&shards)?.is_none() {
+        fs.create_dir(&shards)
+            .map_err(LogError::io("create", &shards))?;
+    } else if !fs
+        .list(&shards)
+        .map_err(LogError::io("list", &shards))?
+        .is_empty()
+    {
+        return Err(LogError::corrupt(
+            &path,
+            0,
+            "file is missing beside a directory of shards",
+        ));
+    }
+    fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    let mut id = EngineId([0; 16]);
+    env.random
+        .fill(&mut id.0)
+        .map_err(LogError::io("get randomness for", &path))?;
+    replace_file(&**fs, dir, names::ENGINE, &manifest::encode_engine(id))
+        .map_err(LogError::io("write", &path))?;
+    Ok(id)
+}
+
+/// Reads and removes what the last orderly close wrote down. From the removal on, a crash leads to
+/// recovery; so it is durable before anything is written.
+fn take_clean(
+    env: &Env,
+    dir: &Path,
+    id: EngineId,
+) -> Result<BTreeMap<String, CleanShard>, LogError> {
+    let path = dir.join(names::CLEAN);
+    let Some(bytes) = read_small(env, &path)? else {
+        return Ok(BTreeMap::new());
+    };
+    let shards = match manifest::decode_clean(&bytes, id) {
+        Ok(shards) => shards,
+        Err(error @ ManifestError::NewerVersion(_)) => {
+            return Err(LogError::Unsupported {
+                path,
+                what: error.to_string(),
+            });
+        }
+        Err(ManifestError::Invalid) => {
+            // It only saves work: without it every shard is recovered.
+            tracing::warn!(path = %path.display(), "note of the last close is damaged; recovering");
+            Vec::new()
+        }
+    };
+    env.fs
+        .unlink(&path)
+        .map_err(LogError::io("remove", &path))?;
+    env.fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    Ok(shards
+        .into_iter()
+        .map(|shard| (shard.name.clone(), shard))
+        .collect())
+}
+
+fn read_small(env: &Env, path: &Path) -> Result<Option<Vec<u8>>, LogError> {
+    if env
+        .fs
+        .metadata(path)
+        .map_err(LogError::io("look at", path))?
+        .is_none()
+    {
+        return Ok(None);
+    }
+    let file = env
+        .fs
+        .open(path, OpenMode::Read)
+        .map_err(LogError::io("open", path))?;
+    let len = file.len().map_err(LogError::io("measure", path))?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let read = file
+        .read_at(&mut bytes, 0)
+        .map_err(LogError::io("read", path))?;
+    bytes.truncate(read);
+    Ok(Some(bytes))
+}

@@ -1,0 +1,91 @@
+//! Every file name of a data directory.
+
+use crate::seq::SeqNo;
+
+/// The file that is locked while an engine has the directory open.
+pub const LOCK: &str = "LOCK";
+/// The file that names the format and the engine.
+pub const ENGINE: &str = "ENGINE";
+/// The file that exists only after an orderly close.
+pub const CLEAN: &str = "CLEAN";
+/// The directory that holds one directory per shard.
+pub const SHARDS: &str = "shards";
+
+const SEGMENT_SUFFIX: &str = ".seg";
+const INDEX_SUFFIX: &str = ".idx";
+const DIGITS: usize = 20;
+
+/// Returns the name of the segment whose first record is `base`: 20 digits, so that names sort as
+/// numbers do.
+pub fn segment(base: SeqNo) -> String {
+    format!("{:0DIGITS$}{SEGMENT_SUFFIX}", base.0)
+}
+
+/// Returns the name of the index file of the active segment whose first record is `base`.
+pub fn index(base: SeqNo) -> String {
+    format!("{:0DIGITS$}{INDEX_SUFFIX}", base.0)
+}
+
+/// What a file in a shard's directory is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a shard directory holds nothing else"
+)]
+pub enum ShardFile {
+    /// A segment and its base sequence number.
+    Segment(SeqNo),
+    /// The index of an active segment and that segment's base sequence number.
+    Index(SeqNo),
+    /// Nothing of ours.
+    Other,
+}
+
+/// Parses the name of a file in a shard's directory.
+pub fn parse(name: &str) -> ShardFile {
+    let base = |suffix: &str| {
+        let digits = name.strip_suffix(suffix)?;
+        let all_digits = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if all_digits {
+            digits.parse().ok().map(SeqNo)
+        } else {
+            None
+        }
+    };
+    if let Some(base) = base(SEGMENT_SUFFIX) {
+        ShardFile::Segment(base)
+    } else if let Some(base) = base(INDEX_SUFFIX) {
+        ShardFile::Index(base)
+    } else {
+        ShardFile::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back() {
+        for base in [0, 1, 183_402, u64::MAX] {
+            assert_eq!(
+                parse(&segment(SeqNo(base))),
+                ShardFile::Segment(SeqNo(base))
+            );
+            assert_eq!(parse(&index(SeqNo(base))), ShardFile::Index(SeqNo(base)));
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_ours_are_left_alone() {
+        for name in [
+            "",
+            "1.seg",
+            "+0000000000000000001.seg",
+            "99999999999999999999.seg",
+            "a.idx",
+        ] {
+            assert_eq!(parse(name), ShardFile::Other, "{name}");
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Step 2: from a position on, record by record.
+
+use std::sync::Arc;
+
+use mainstem_env::{TimestampMs, View};
+
+use super::locate;
+use super::record::RecordRef;
+use crate::error::LogError;
+use crate::files::CountedRegion;
+use crate::format::checksum::Salt;
+use crate::format::frame::{self, FrameError};
+use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::format::segment_header::SegmentHeader;
+use crate::segment::set;
+use crate::segment::shared::Segment;
+use crate::seq::SeqNo;
+use crate::shard::ShardState;
+
+/// Where a cursor begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// At the oldest record within the retention.
+    Oldest,
+    /// At the record with this sequence number, or where it will be.
+    At(SeqNo),
+    /// At the first record that is not older than this, or, if there is none yet, at the next to
+    /// arrive.
+    Time(TimestampMs),
+    /// After the last durable record.
+    End,
+}
+
+/// The first stretch that is brought into memory ahead of reading, in bytes: enough for one record
+/// and its neighbours. Each further one is twice as long.
+const WINDOW_BYTES_MIN: u64 = 16 << 10;
+/// The longest such stretch. Source: a cold walk ran twice as fast with 4 MiB windows populated ahead
+/// as with pages faulted one by one.
+const WINDOW_BYTES_MAX: u64 = 4 << 20;
+
+/// Reads a shard's records in order, each verified, none that is not durable.
+///
+/// A cursor holds its place: at the end it answers `None` and goes on when there is more. Several
+/// cursors, and writers, work on a shard at a time.
+#[derive(Debug)]
+pub struct Cursor {
+    shard: Arc<ShardState>,
+    /// The sequence number of the next record to hand out.
+    next: SeqNo,
+    spot: Option<Spot>,
+    horizon_ms: u64,
+}
+
+/// A place in a segment.
+#[derive(Debug)]
+struct Spot {
+    segment: Arc<Segment>,
+    region: Arc<CountedRegion>,
+    salt: Salt,
+    view: View,
+    /// The position of the view in the file, and of the next byte in the view.
+    view_start: u64,
+    offset: usize,
+    window: u64,
+    /// The position up to which the file was brought into memory.
+    populated: u64,
+    /// The sequence number of the record at the position; unknown after a jump into the middle.
+    expect: Option<SeqNo>,
+}
+
+/// A verified record in the view.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    start: usize,
+    payload_len: usize,
+    len: usize,
+    seq: SeqNo,
+    time_ms: u64,
+}
+
+impl Cursor {
+    pub(crate) fn open(shard: Arc<ShardState>, start: Start) -> Result<Self, LogError> {
+        let horizon_ms = shard.horizon_ms();
+        let durable_end = shard.watermark.next();
+        let mut cursor = Self {
+            shard,
+            next: durable_end,
+            spot: None,
+            horizon_ms,
+        };
+        match start {
+            Start::End => {}
+            Start::Oldest => cursor.seek_time(horizon_ms)?,
+            Start::Time(time) => cursor.seek_time(time.0.max(horizon_ms))?,
+            Start::At(seq) => {
+                let oldest = cursor.shard.first_seq()?;
+                if seq < oldest {
+                    return Err(LogError::Trimmed { oldest });
+                }
+                cursor.next = seq;
+            }
+        }
+        Ok(cursor)
+    }
+
+    /// Returns the sequence number of the record that is read next, if it is not trimmed before.
+    pub fn position(&self) -> SeqNo {
+        self.next
+    }
+
+    /// Returns the next record, or `None` if there is no further one yet.
+    ///
+    /// # Errors
+    /// [`LogError::Trimmed`] if the record has passed the retention; [`LogError::Corrupt`] if it, or
+    /// its place, does not verify; [`LogError::Io`] if it cannot be read. The cursor stays where it is.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the record is borrowed from the cursor"
+    )]
+    pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
+        let found = match self.advance() {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(self.failed(error)),
+        };
+        if found.time_ms < self.horizon_ms {
+            return Err(LogError::Trimmed {
+                oldest: self.shard.first_seq()?,
+            });
+        }
+        self.next = found.seq.plus(1);
+        let Some(spot) = &mut self.spot else {
+            return Ok(None);
+        };
+        spot.consume(found);
+        let start = found.start.saturating_add(frame::FRAME_HEADER_BYTES);
+        let payload = spot
+            .view
+            .get(start..start.saturating_add(found.payload_len));
+        let time = TimestampMs(found.time_ms);
+        let (payload, view) = (payload.unwrap_or_default(), &spot.view);
+        Ok(Some(RecordRef {
+            seq: found.seq,
+            time,
+            payload,
+            view,
+            start,
+        }))
+    }
+
+    /// Counts a failed read, and tells a segment that was deleted meanwhile from one that is broken.
+    fn failed(&mut self, error: LogError) -> LogError {
+        self.spot = None;
+        match self.shard.first_seq() {
+            Ok(oldest) if self.next < oldest => LogError::Trimmed { oldest },
+            _ => {
+                self.shard.counters.read_errors.add(1);
+                error
+            }
+        }
+    }
+
+    /// Places the cursor at the first record that is not older than `time_ms`.
+    fn seek_time(&mut self, time_ms: u64) -> Result<(), LogError> {
+        let segments = self.shard.segments.snapshot();
+        let mut first = None;
+        for segment in segments.iter() {
+            if segment
+                .times_ms()?
+                .is_some_and(|(_, newest_ms)| newest_ms >= time_ms)
+            {
+                first = Some(segment);
+                break;
+            }
+        }
+        let Some(segment) = first else { return Ok(()) };
+        let position = locate::by_time(segment, time_ms, &self.shard.counters)?;
+        self.next = segment.base;
+        self.spot = Some(Spot::new(Arc::clone(segment), position, None)?);
+        loop {
+            let found = self.advance()?;
+            match found {
+                Some(found) if found.time_ms < time_ms => {
+                    self.next = found.seq.plus(1);
+                    if let Some(spot) = &mut self.spot {
+                        spot.consume(found);
+                    }
+                }
+                Some(found) => {
+                    self.next = found.seq;
+                    return Ok(());
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Finds the record `self.next` without passing it.
+    fn advance(&mut self) -> Result<Option<Found>, LogError> {
+        if self.spot.is_none() && !self.enter()? {
+            return Ok(None);
+        }
+        loop {
+            let Some(spot) = &mut self.spot else {
+                return Ok(None);
+            };
+            match spot.peek(&mut self.horizon_ms, &self.shard)? {
+                Peek::Record(found) if found.seq < self.next => spot.consume(found),
+                Peek::Record(found) => return Ok(Some(found)),
+                Peek::MoreLater => return Ok(None),
+                Peek::Sealed => {
+                    if !self.enter_successor()? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes to the segment that holds `self.next`; `false` if the record is not there yet.
+    fn enter(&mut self) -> Result<bool, LogError> {
+        if self.next >= self.shard.watermark.next() {
+            return Ok(false);
+        }
+        let segments = self.shard.segments.snapshot();
+        let Some(segment) = set::find(&segments, self.next).and_then(|at| segments.get(at)) else {
+            return Err(LogError::Trimmed {
+                oldest: self.shard.first_seq()?,
+            });
+        };
+        let position = locate::by_seq(segment, self.next, &self.shard.counters)?;
+        self.spot = Some(Spot::new(Arc::clone(segment), position, None)?);
+        Ok(true)
+    }
+
+    /// Goes from the end of a sealed segment to the next one, if there is one.
+    fn enter_successor(&mut self) -> Result<bool, LogError> {
+        let Some(spot) = &self.spot else {
+            return Ok(false);
+        };
+        let segments = self.shard.segments.snapshot();
+        let after = segments.partition_point(|segment| segment.base <= spot.segment.base);
+        let Some(successor) = segments.get(after) else {
+            return Ok(false);
+        };
+        let expected = match spot.segment.footer()? {
+            Some(footer) if !footer.cut_by_repair => Some(spot.segment.base.plus(footer.records)),
+            _ => None,
+        };
+        if let Some(expected) = expected
+            && expected != successor.base
+        {
+            // Segments go from the front: those in between were trimmed if ours was too.
+            if segments
+                .first()
+                .is_some_and(|oldest| oldest.base > self.next)
+            {
+                return Err(LogError::Trimmed {
+                    oldest: self.shard.first_seq()?,
+                });
+            }
+            let what = format!("records {expected} to {} are missing", successor.base);
+            return Err(LogError::corrupt(successor.path(), 16, what));
+        }
+        let start = SegmentHeader::data_start();
+        self.spot = Some(Spot::new(
+            Arc::clone(successor),
+            start,
+            Some(successor.base),
+        )?);
+        Ok(true)
+    }
+
+    pub(crate) fn shard(&self) -> &Arc<ShardState> {
+        &self.shard
+    }
+}
+
+/// What lies at a place.
+#[derive(Debug)]
+enum Peek {
+    Record(Found),
+    /// The end of what is durable so far.
+    MoreLater,
+    /// The end of a segment that is sealed.
+    Sealed,
+}
+
+impl Spot {
+    fn new(segment: Arc<Segment>, position: u64, expect: Option<SeqNo>) -> Result<Self, LogError> {
+        let region = segment.region()?;
+        let salt = segment.header()?.salt;
+        let view = region
+            .region
+            .view(0..0)
+            .map_err(LogError::io("read", segment.path()))?;
+        Ok(Self {
+            segment,
+            region,
+            salt,
+            view,
+            view_start: position,
+            offset: 0,
+            window: WINDOW_BYTES_MIN,
+            populated: 0,
+            expect,
+        })
+    }
+
+    fn position(&self) -> u64 {
+        self.view_start
+            .saturating_add(u64::try_from(self.offset).unwrap_or(u64::MAX))
+    }
+
+    fn consume(&mut self, found: Found) {
+        self.offset = found.start.saturating_add(found.len);
+        self.expect = Some(found.seq.plus(1));
+    }
+
+    /// Finds the next record at or after the place, and verifies it.
+    fn peek(&mut self, horizon_ms: &mut u64, shard: &ShardState) -> Result<Peek, LogError> {
+        loop {
+            let Some(word) = self
+                .view
+                .get(self.offset..)
+                .and_then(|rest| rest.first_chunk::<4>())
+            else {
+                match self.refill(0)? {
+                    Refill::More => {
+                        *horizon_ms = shard.horizon_ms();
+                        continue;
+                    }
+                    Refill::MoreLater => return Ok(Peek::MoreLater),
+                    Refill::Sealed => return Ok(Peek::Sealed),
+                }
+            };
+            let word = u32::from_le_bytes(*word);
+            let needed = if frame::begins_frame(word) {
+                frame::len_of(word)
+            } else {
+                GROUP_HEADER_BYTES
+            };
+            let end = self
+                .position()
+                .saturating_add(u64::try_from(needed).unwrap_or(u64::MAX));
+            if end > self.populated {
+                *horizon_ms = shard.horizon_ms();
+                self.populate(end)?;
+            }
+            let Some(rest) = self.view.get(self.offset..) else {
+                return Ok(Peek::MoreLater);
+            };
+            if rest.len() < needed {
+                match self.refill(needed)? {
+                    Refill::More if self.view.len() >= needed => continue,
+                    _ => return Err(self.corrupt("record reaches past the end of the data")),
+                }
+            }
+            if !frame::begins_frame(word) {
+                let Some(header) = GroupHeader::decode(rest, self.salt) else {
+                    return Err(self.corrupt("group header does not verify"));
+                };
+                if self.expect.is_some_and(|expect| expect != header.first) {
+                    return Err(self.corrupt("group does not follow the one before it"));
+                }
+                self.expect = Some(header.first);
+                self.offset = self.offset.saturating_add(GROUP_HEADER_BYTES);
+                continue;
+            }
+            let frame = match frame::decode(rest, self.salt) {
+                Ok(frame) => frame,
+                Err(FrameError::Unsupported(flags)) => {
+                    return Err(LogError::Unsupported {
+                        path: self.segment.path().to_path_buf(),
+                        what: format!("record flags {flags:#x}"),
+                    });
+                }
+                Err(error) => return Err(self.corrupt(&error.to_string())),
+            };
+            if self.expect.is_some_and(|expect| expect != frame.seq) {
+                return Err(self.corrupt("record does not follow the one before it"));
+            }
+            return Ok(Peek::Record(Found {
+                start: self.offset,
+                payload_len: frame.payload.len(),
+                len: frame.len,
+                seq: frame.seq,
+                time_ms: frame.time_ms,
+            }));
+        }
+    }
+
+    /// Gets a view from the place on that holds `needed` bytes, or all there are.
+    fn refill(&mut self, needed: usize) -> Result<Refill, LogError> {
+        let position = self.position();
+        // In this order: once sealed, the end does not move any more.
+        let sealed = self.segment.footer()?.is_some();
+        let durable_end = self.segment.durable_end()?;
+        if position >= durable_end {
+            return Ok(if sealed {
+                Refill::Sealed
+            } else {
+                Refill::MoreLater
+            });
+        }
+        let needed = u64::try_from(needed).unwrap_or(u64::MAX);
+        let end = if self.region.region.copies() {
+            self.window = self.window.saturating_mul(2).min(WINDOW_BYTES_MAX);
+            position
+                .saturating_add(self.window.max(needed))
+                .min(durable_end)
+        } else {
+            durable_end
+        };
+        self.region.region.publish(durable_end);
+        let view = self.region.region.view(position..end);
+        self.view = view.map_err(LogError::io("read", self.segment.path()))?;
+        self.view_start = position;
+        self.offset = 0;
+        Ok(Refill::More)
+    }
+
+    /// Brings the file up to `end`, and some more, into memory.
+    fn populate(&mut self, end: u64) -> Result<(), LogError> {
+        let start = self.position();
+        let target = start.saturating_add(self.window).max(end);
+        let populated = self.region.region.populate(start..target);
+        populated.map_err(LogError::io("read", self.segment.path()))?;
+        self.populated = target;
+        self.window = self.window.saturating_mul(2).min(WINDOW_BYTES_MAX);
+        Ok(())
+    }
+
+    fn corrupt(&self, what: &str) -> LogError {
+        LogError::corrupt(self.segment.path(), self.position(), what)
+    }
+}
+
+#[derive(Debug)]
+enum Refill {
+    More,
+    MoreLater,
+    Sealed,
+}

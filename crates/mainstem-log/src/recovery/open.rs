@@ -1,0 +1,466 @@
+//! Step 5: a shard is opened: trusted after an orderly close, recovered otherwise.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mainstem_env::{File, OpenMode};
+
+use super::decide::{Evidence, Verdict, decide};
+use super::listing::{Listing, list};
+use super::scan_tail::{IndexHints, Scan, oldest_ms, read_index, scan};
+use crate::append::writer::{Place, Successor};
+use crate::config::ShardOptions;
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::footer::{FOOTER_BYTES, Footer};
+use crate::format::manifest::CleanShard;
+use crate::format::names;
+use crate::format::segment_header::{PreviousSegment, SegmentHeader};
+use crate::segment::active::{ActiveSegment, Tail};
+use crate::segment::shared::{Segment, read_footer, read_header};
+use crate::seq::SeqNo;
+
+/// A shard as it was found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) place: Place,
+    pub(crate) next: SeqNo,
+    /// The arrival time of the last record, in ms; none will be older.
+    pub(crate) last_time_ms: u64,
+    /// Why the shard can only be read.
+    pub(crate) damage: Option<LogError>,
+    pub(crate) bytes_read: u64,
+    pub(crate) torn_bytes: u64,
+}
+
+/// Where the shard lives and what it is.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) files: &'a Arc<Files>,
+    pub(crate) dir: &'a Path,
+    pub(crate) shard_hash: u32,
+    pub(crate) options: &'a ShardOptions,
+}
+
+/// Opens the shard. `clean` is what an orderly close wrote down about it.
+///
+/// # Durability
+/// On `Ok`, everything that the shard will show is durable, and nothing that was torn is left.
+pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened, LogError> {
+    let mut listing = list(&*site.files.env.fs, site.dir)?;
+    if let Some(clean) = clean
+        && listing.segments.last() == Some(&clean.segment)
+    {
+        return open_clean(site, &listing, clean);
+    }
+    let missing = missing_newest(site, &listing, clean);
+    let unborn = if missing.is_none() {
+        remove_unborn(site, &mut listing)?
+    } else {
+        None
+    };
+    let Some(newest) = listing.segments.last().copied() else {
+        let base = unborn.unwrap_or_default();
+        return Ok(Opened {
+            damage: missing,
+            ..empty(base)
+        });
+    };
+    let mut segments: Vec<Arc<Segment>> = listing
+        .segments
+        .iter()
+        .map(|base| Arc::new(unread(site, *base)))
+        .collect();
+    let links = check_links(&segments);
+    let path = site.dir.join(names::segment(newest));
+    let file = open_file(site, &path)?;
+    let header = match read_header(&*file, &path, newest, site.shard_hash) {
+        Ok(header) => header,
+        Err(damage @ LogError::Corrupt { .. }) => {
+            segments.pop();
+            return Ok(Opened {
+                segments,
+                damage: Some(damage),
+                ..empty(newest)
+            });
+        }
+        Err(error) => return Err(error),
+    };
+    // What is read next must be what is on the disk.
+    file.sync_data().map_err(LogError::io("sync", &path))?;
+    let hands_off = missing.is_some() || links.is_err();
+    let opened = match read_footer(&*file, &path, &header)? {
+        Some(footer) => open_sealed(&path, &*file, header, footer, segments)?,
+        None => recover_active(site, &path, file, header, segments, hands_off)?,
+    };
+    let linked = links.and_then(|link| link.map_or(Ok(()), |link| follows(link, &header, &path)));
+    let damage = missing.or(linked.err()).or_else(|| opened.damage.clone());
+    if damage.is_none() {
+        remove_stray_indexes(site, &listing, newest)?;
+    }
+    Ok(Opened { damage, ..opened })
+}
+
+/// Returns the damage if the newest segment that there must be is not there.
+fn missing_newest(
+    site: &Site<'_>,
+    listing: &Listing,
+    clean: Option<&CleanShard>,
+) -> Option<LogError> {
+    let newest = listing.segments.last();
+    // An index is made only after the first group of its segment is durable.
+    let indexed = listing.indexes.last().filter(|base| Some(*base) > newest);
+    let base = clean
+        .map(|clean| &clean.segment)
+        .filter(|base| Some(*base) != newest)
+        .or(indexed)?;
+    let path = site.dir.join(names::segment(*base));
+    Some(LogError::corrupt(path, 0, "segment is missing"))
+}
+
+fn unread(site: &Site<'_>, base: SeqNo) -> Segment {
+    let path = site.dir.join(names::segment(base));
+    Segment::unread(path, base, site.shard_hash, Arc::clone(site.files))
+}
+
+fn open_file(site: &Site<'_>, path: &Path) -> Result<Arc<dyn File>, LogError> {
+    site.files
+        .env
+        .fs
+        .open(path, OpenMode::ReadWrite)
+        .map_err(LogError::io("open", path))
+}
+
+/// Returns a shard without segments whose next record is `base`.
+fn empty(base: SeqNo) -> Opened {
+    without_active(Successor {
+        base,
+        previous: None,
+        last_time_ms: 0,
+    })
+}
+
+fn without_active(successor: Successor) -> Opened {
+    Opened {
+        segments: Vec::new(),
+        next: successor.base,
+        last_time_ms: successor.last_time_ms,
+        place: Place::Missing(successor),
+        damage: None,
+        bytes_read: 0,
+        torn_bytes: 0,
+    }
+}
+
+/// Removes the newest file if a crash during its creation left it without a whole header, and
+/// returns the sequence number it was to begin with.
+///
+/// Nothing is written behind a header before it is durable, so such a file is never longer than one,
+/// and has no index beside it.
+fn remove_unborn(site: &Site<'_>, listing: &mut Listing) -> Result<Option<SeqNo>, LogError> {
+    let Some(newest) = listing.segments.last().copied() else {
+        return Ok(None);
+    };
+    let path = site.dir.join(names::segment(newest));
+    let file = open_file(site, &path)?;
+    let len = file.len().map_err(LogError::io("measure", &path))?;
+    let has_index = listing.indexes.contains(&newest);
+    if len > SegmentHeader::data_start() || has_index {
+        return Ok(None);
+    }
+    match read_header(&*file, &path, newest, site.shard_hash) {
+        Ok(_) => Ok(None),
+        Err(LogError::Corrupt { .. }) => {
+            let fs = &site.files.env.fs;
+            fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+            fs.sync_dir(site.dir)
+                .map_err(LogError::io("sync", site.dir))?;
+            listing.segments.pop();
+            Ok(Some(newest))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes index files that belong to no active segment: they are caches.
+fn remove_stray_indexes(site: &Site<'_>, listing: &Listing, newest: SeqNo) -> Result<(), LogError> {
+    for base in listing.indexes.iter().filter(|base| **base != newest) {
+        let path = site.dir.join(names::index(*base));
+        site.files
+            .env
+            .fs
+            .unlink(&path)
+            .map_err(LogError::io("remove", &path))?;
+    }
+    Ok(())
+}
+
+/// How the newest segment must name the one before it, and where it must begin.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    previous: PreviousSegment,
+    next: SeqNo,
+    /// A repair may have left a hole.
+    may_skip: bool,
+}
+
+/// Checks that all sealed segments but the newest follow each other without a hole.
+fn check_links(segments: &[Arc<Segment>]) -> Result<Option<Link>, LogError> {
+    let mut link: Option<Link> = None;
+    let Some((_, sealed)) = segments.split_last() else {
+        return Ok(None);
+    };
+    for segment in sealed {
+        let header = *segment.header()?;
+        let Some(footer) = segment.footer()?.copied() else {
+            return Err(LogError::corrupt(
+                segment.path(),
+                0,
+                "segment was never sealed",
+            ));
+        };
+        if let Some(link) = link {
+            follows(link, &header, segment.path())?;
+        }
+        link = Some(link_after(&header, &footer));
+    }
+    Ok(link)
+}
+
+fn link_after(header: &SegmentHeader, footer: &Footer) -> Link {
+    Link {
+        previous: PreviousSegment {
+            base: header.base,
+            chain: footer.chain,
+        },
+        next: header.base.plus(footer.records),
+        may_skip: footer.cut_by_repair,
+    }
+}
+
+fn follows(link: Link, header: &SegmentHeader, path: &Path) -> Result<(), LogError> {
+    let in_order = header.base == link.next || (link.may_skip && header.base > link.next);
+    if !in_order {
+        let what = format!(
+            "records {} to {} are missing before it",
+            link.next, header.base
+        );
+        return Err(LogError::corrupt(path, 16, what));
+    }
+    if !link.may_skip && header.previous != Some(link.previous) {
+        return Err(LogError::corrupt(
+            path,
+            40,
+            "segment follows another one than is there",
+        ));
+    }
+    Ok(())
+}
+
+/// Opens a shard whose newest segment is sealed: a crash came before its successor.
+fn open_sealed(
+    path: &Path,
+    file: &dyn File,
+    header: SegmentHeader,
+    footer: Footer,
+    segments: Vec<Arc<Segment>>,
+) -> Result<Opened, LogError> {
+    let len = file.len().map_err(LogError::io("measure", path))?;
+    // The sync that was to end the sealing may have failed and left the pages clean.
+    rewrite(file, path, u64::from(footer.data_end), len)?;
+    file.sync_all().map_err(LogError::io("sync", path))?;
+    if let Some(newest) = segments.last() {
+        newest.set_sealed(header, footer, len);
+    }
+    let link = link_after(&header, &footer);
+    let successor = Successor {
+        base: link.next,
+        previous: Some(link.previous),
+        last_time_ms: footer.newest_ms.max(header.created_ms),
+    };
+    Ok(Opened {
+        segments,
+        bytes_read: u64::try_from(FOOTER_BYTES).unwrap_or(0),
+        ..without_active(successor)
+    })
+}
+
+/// Writes the bytes `start..end` over themselves, which makes their pages dirty again: after a failed
+/// sync they may be in memory only, and marked clean.
+fn rewrite(file: &dyn File, path: &Path, start: u64, end: u64) -> Result<(), LogError> {
+    const CHUNK: u64 = 1 << 20;
+    let mut at = start;
+    let mut buffer = Vec::new();
+    while at < end {
+        let len = CHUNK.min(end.saturating_sub(at));
+        buffer.resize(usize::try_from(len).unwrap_or(0), 0);
+        let read = file
+            .read_at(&mut buffer, at)
+            .map_err(LogError::io("read", path))?;
+        if read != buffer.len() {
+            return Err(LogError::corrupt(
+                path,
+                at,
+                "file became shorter while it was read",
+            ));
+        }
+        file.write_all_at(&buffer, at)
+            .map_err(LogError::io("rewrite the tail of", path))?;
+        at = at.saturating_add(len);
+    }
+    Ok(())
+}
+
+/// Recovers a shard whose newest segment was being written to.
+fn recover_active(
+    site: &Site<'_>,
+    path: &Path,
+    file: Arc<dyn File>,
+    header: SegmentHeader,
+    mut segments: Vec<Arc<Segment>>,
+    hands_off: bool,
+) -> Result<Opened, LogError> {
+    let index_path = site.dir.join(names::index(header.base));
+    let hints = read_index(&*site.files.env.fs, &index_path, &header)?;
+    let scan = scan(&*file, path, &header, &hints)?;
+    let verdict = decide(Evidence {
+        valid_end: scan.valid_end,
+        proven_end: hints.proven_end,
+        later_group: scan.later_group.is_some(),
+        remains: scan.used_end > scan.valid_end,
+    });
+    let damage = match verdict {
+        Verdict::Corrupt => Some(LogError::corrupt(
+            path,
+            scan.stopped.position,
+            explain(&scan, &hints),
+        )),
+        Verdict::Whole | Verdict::Torn => None,
+    };
+    let torn_bytes = scan.used_end.saturating_sub(scan.valid_end);
+    if damage.is_none() && !hands_off {
+        cut(&*file, path, &scan)?;
+        if verdict == Verdict::Torn {
+            tracing::info!(path = %path.display(), position = scan.valid_end, torn_bytes,
+                "cut off a write that was never acknowledged");
+        }
+    }
+    let has_records = scan.valid_end > SegmentHeader::data_start();
+    let oldest_ms = if has_records {
+        oldest_ms(&*file, &header)
+    } else {
+        0
+    };
+    let newest_ms = if has_records {
+        scan.newest_ms.max(oldest_ms)
+    } else {
+        0
+    };
+    let segment = Arc::new(Segment::active(
+        path.to_path_buf(),
+        header,
+        site.options.segment_bytes.max(scan.valid_end),
+        Arc::clone(site.files),
+    ));
+    segments.pop();
+    segments.push(Arc::clone(&segment));
+    let (next, bytes_read) = (scan.next, scan.bytes_read);
+    let tail = Tail {
+        data_end: scan.valid_end,
+        chain: scan.chain,
+        next,
+        oldest_ms,
+        newest_ms,
+        index: scan.entries,
+    };
+    let mut active =
+        ActiveSegment::resume(site.files, segment, header, tail, index_path, Some(file));
+    if damage.is_none() && !hands_off {
+        active.rewrite_index();
+    }
+    Ok(Opened {
+        segments,
+        place: Place::Active(Box::new(active)),
+        next,
+        last_time_ms: newest_ms.max(header.created_ms),
+        damage,
+        bytes_read,
+        torn_bytes,
+    })
+}
+
+fn explain(scan: &Scan, hints: &IndexHints) -> String {
+    let proof = match scan.later_group {
+        Some(later) => format!("a later group at byte {later} shows that it was acknowledged"),
+        None => format!(
+            "the index shows that data was durable up to byte {}",
+            hints.proven_end
+        ),
+    };
+    format!("{}; {proof}", scan.stopped.what)
+}
+
+/// Makes the valid end of the segment the end of its file, and all before it durable.
+fn cut(file: &dyn File, path: &Path, scan: &Scan) -> Result<(), LogError> {
+    rewrite(file, path, scan.start, scan.valid_end)?;
+    file.sync_data().map_err(LogError::io("sync", path))?;
+    file.truncate(scan.valid_end)
+        .map_err(LogError::io("truncate", path))?;
+    file.sync_all().map_err(LogError::io("sync", path))
+}
+
+/// Opens a shard that was closed in good order, without reading its records.
+fn open_clean(site: &Site<'_>, listing: &Listing, clean: &CleanShard) -> Result<Opened, LogError> {
+    let path = site.dir.join(names::segment(clean.segment));
+    let file = open_file(site, &path)?;
+    let len = file.len().map_err(LogError::io("measure", &path))?;
+    let header = read_header(&*file, &path, clean.segment, site.shard_hash)?;
+    let mut damage = None;
+    if len < clean.data_end {
+        let what = format!(
+            "file ends here, but held {} bytes at the last close",
+            clean.data_end
+        );
+        damage = Some(LogError::corrupt(&path, len, what));
+    }
+    let index_path = site.dir.join(names::index(clean.segment));
+    let mut hints = read_index(&*site.files.env.fs, &index_path, &header)?;
+    hints
+        .entries
+        .retain(|entry| u64::from(entry.position) < clean.data_end);
+    let data_end = clean.data_end.min(len);
+    let segment = Arc::new(Segment::active(
+        path,
+        header,
+        site.options.segment_bytes.max(data_end),
+        Arc::clone(site.files),
+    ));
+    let older = listing
+        .segments
+        .iter()
+        .filter(|base| **base != clean.segment);
+    let mut segments: Vec<Arc<Segment>> = older.map(|base| Arc::new(unread(site, *base))).collect();
+    segments.push(Arc::clone(&segment));
+    let has_records = data_end > SegmentHeader::data_start();
+    let tail = Tail {
+        data_end,
+        chain: clean.chain,
+        next: clean.next,
+        oldest_ms: clean.oldest_ms,
+        newest_ms: if has_records { clean.last_time_ms } else { 0 },
+        index: hints.entries,
+    };
+    // The file is opened again by the first append: most shards that are opened are only read.
+    drop(file);
+    let active = ActiveSegment::resume(site.files, segment, header, tail, index_path, None);
+    Ok(Opened {
+        segments,
+        place: Place::Active(Box::new(active)),
+        next: clean.next,
+        last_time_ms: clean.last_time_ms,
+        damage,
+        bytes_read: 0,
+        torn_bytes: 0,
+    })
+}

@@ -1,0 +1,171 @@
+//! Step 3: from the last point known durable to the end of the newest segment.
+
+use std::path::Path;
+
+use mainstem_env::{File, Fs, OpenMode};
+
+use super::walk::{Expect, NoGroup, Walker};
+use crate::error::LogError;
+use crate::format::frame;
+use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
+use crate::format::segment_header::SegmentHeader;
+use crate::limits::INDEX_STRIDE_BYTES;
+use crate::segment::active::entry;
+use crate::seq::SeqNo;
+
+/// The entries of an `.idx` file that verify, by position, and what its marks say.
+#[derive(Debug, Default)]
+pub(crate) struct IndexHints {
+    pub(crate) entries: Vec<IndexEntry>,
+    /// The largest data end that any entry vouches for; 0 if there is none.
+    pub(crate) proven_end: u64,
+}
+
+/// Reads the index file at `path`; one that is missing or damaged gives fewer hints.
+pub(crate) fn read_index(
+    fs: &dyn Fs,
+    path: &Path,
+    header: &SegmentHeader,
+) -> Result<IndexHints, LogError> {
+    if fs
+        .metadata(path)
+        .map_err(LogError::io("look at", path))?
+        .is_none()
+    {
+        return Ok(IndexHints::default());
+    }
+    let file = fs
+        .open(path, OpenMode::Read)
+        .map_err(LogError::io("open", path))?;
+    let len = file.len().map_err(LogError::io("measure", path))?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let read = file
+        .read_at(&mut bytes, 0)
+        .map_err(LogError::io("read", path))?;
+    bytes.truncate(read);
+    let mut hints = IndexHints::default();
+    for block in bytes.chunks_exact(INDEX_ENTRY_BYTES) {
+        let Some(entry) = IndexEntry::decode(block, header.salt) else {
+            continue;
+        };
+        // Each entry was true when it was written, wherever in the file it is found.
+        let position = u64::from(entry.position);
+        match entry.target {
+            Target::Mark => hints.proven_end = hints.proven_end.max(position),
+            Target::Group | Target::Record => {
+                hints.proven_end = hints.proven_end.max(position.saturating_add(1));
+                hints.entries.push(entry);
+            }
+        }
+    }
+    hints.entries.sort_unstable_by_key(|entry| entry.position);
+    hints.entries.dedup_by_key(|entry| entry.position);
+    Ok(hints)
+}
+
+/// What the walk found.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    /// Where the walk began.
+    pub(crate) start: u64,
+    /// The end of the last whole group.
+    pub(crate) valid_end: u64,
+    pub(crate) next: SeqNo,
+    pub(crate) chain: u32,
+    pub(crate) newest_ms: u64,
+    /// Why the walk stopped.
+    pub(crate) stopped: NoGroup,
+    /// The position of a later group that proves damage.
+    pub(crate) later_group: Option<u64>,
+    /// The end of the last word that is not zero, `valid_end` at least.
+    pub(crate) used_end: u64,
+    /// Index entries for all that is valid.
+    pub(crate) entries: Vec<IndexEntry>,
+    pub(crate) bytes_read: u64,
+}
+
+/// Walks the segment in `file` from the newest point that `hints` vouch for.
+pub(crate) fn scan(
+    file: &dyn File,
+    path: &Path,
+    header: &SegmentHeader,
+    hints: &IndexHints,
+) -> Result<Scan, LogError> {
+    let len = file.len().map_err(LogError::io("measure", path))?;
+    let mut walker = Walker::new(file, path, header.salt, len);
+    let begin = hints
+        .entries
+        .iter()
+        .rev()
+        .find(|entry| entry.target == Target::Group);
+    let start = begin.map_or(SegmentHeader::data_start(), |entry| entry.position.into());
+    let mut expect = match begin {
+        Some(entry) => Expect {
+            first: header.base.plus(entry.seq_offset.into()),
+            chain: None,
+        },
+        None => Expect {
+            first: header.base,
+            chain: Some(header.chain()),
+        },
+    };
+    let mut entries: Vec<IndexEntry> = hints.entries.clone();
+    entries.retain(|entry| u64::from(entry.position) < start);
+    let mut indexed_upto = entries.last().map_or(0, |entry| u64::from(entry.position));
+    let (mut at, mut newest_ms) = (start, 0);
+    let stopped = loop {
+        let before = entries.len();
+        let group_at = at;
+        let group = walker.group(at, expect, |position, frame| {
+            let is_first = position == group_at.saturating_add(40);
+            let (at, target) = if is_first {
+                (group_at, Target::Group)
+            } else {
+                (position, Target::Record)
+            };
+            if at >= indexed_upto.saturating_add(INDEX_STRIDE_BYTES) || indexed_upto == 0 {
+                indexed_upto = at;
+                let (base, created) = (header.base, header.created_ms);
+                entries.push(entry(base, created, frame.seq, at, target, frame.time_ms));
+            }
+        })?;
+        match group {
+            Ok(group) => {
+                at = group.end;
+                newest_ms = group.newest_ms;
+                expect = Expect {
+                    first: group.next(),
+                    chain: Some(group.chain),
+                };
+            }
+            Err(no_group) => {
+                entries.truncate(before);
+                break no_group;
+            }
+        }
+    };
+    let (later_group, used_end) = walker.later_group(at)?;
+    Ok(Scan {
+        start,
+        valid_end: at,
+        next: expect.first,
+        chain: expect.chain.unwrap_or(0),
+        newest_ms,
+        stopped,
+        later_group,
+        used_end,
+        entries,
+        bytes_read: walker.bytes_read,
+    })
+}
+
+/// Returns the arrival time of the first record of a segment that has one, or, if it cannot be
+/// read, the segment's creation time, which is never later.
+pub(crate) fn oldest_ms(file: &dyn File, header: &SegmentHeader) -> u64 {
+    let mut block = [0; 40 + frame::FRAME_HEADER_BYTES];
+    let read = file
+        .read_at(&mut block, SegmentHeader::data_start())
+        .unwrap_or(0);
+    let time = frame::time_ms(block.get(40..read).unwrap_or_default()).unwrap_or(0);
+    time.max(header.created_ms)
+}

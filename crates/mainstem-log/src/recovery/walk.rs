@@ -1,0 +1,180 @@
+//! Step 2: reading groups, every byte verified.
+
+use std::path::Path;
+
+use mainstem_env::File;
+
+use crate::error::LogError;
+use crate::format::checksum::Salt;
+use crate::format::frame;
+use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::seq::SeqNo;
+
+/// A group that verified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeGroup {
+    pub(crate) header: GroupHeader,
+    /// What the next group carries as its chain.
+    pub(crate) chain: u32,
+    /// The exclusive end of its last frame.
+    pub(crate) end: u64,
+    pub(crate) newest_ms: u64,
+}
+
+impl WholeGroup {
+    /// Returns the sequence number after its last record.
+    pub(crate) fn next(&self) -> SeqNo {
+        self.header.first.plus(self.header.records.into())
+    }
+}
+
+/// Where and why the bytes at a position are not a whole group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NoGroup {
+    pub(crate) position: u64,
+    pub(crate) what: String,
+}
+
+/// What a group must be to follow what was read before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expect {
+    pub(crate) first: SeqNo,
+    /// The chain value; unknown when reading begins in the middle of a segment.
+    pub(crate) chain: Option<u32>,
+}
+
+/// Reads groups of one file.
+#[derive(Debug)]
+pub(crate) struct Walker<'a> {
+    file: &'a dyn File,
+    path: &'a Path,
+    salt: Salt,
+    /// No group reaches past this position.
+    end: u64,
+    buffer: Vec<u8>,
+    /// Bytes read so far.
+    pub(crate) bytes_read: u64,
+}
+
+impl<'a> Walker<'a> {
+    pub(crate) fn new(file: &'a dyn File, path: &'a Path, salt: Salt, end: u64) -> Self {
+        Self {
+            file,
+            path,
+            salt,
+            end,
+            buffer: Vec::new(),
+            bytes_read: 0,
+        }
+    }
+
+    fn read(&mut self, position: u64, len: usize) -> Result<&[u8], LogError> {
+        self.buffer.resize(len, 0);
+        let read = self.file.read_at(&mut self.buffer, position);
+        let read = read.map_err(LogError::io("read", self.path))?;
+        self.bytes_read = self
+            .bytes_read
+            .saturating_add(u64::try_from(read).unwrap_or(0));
+        self.buffer.truncate(read);
+        Ok(&self.buffer)
+    }
+
+    /// Reads the group at `position`; calls `visit` with the position of each record.
+    pub(crate) fn group(
+        &mut self,
+        position: u64,
+        expect: Expect,
+        mut visit: impl FnMut(u64, &frame::Frame<'_>),
+    ) -> Result<Result<WholeGroup, NoGroup>, LogError> {
+        let bad = |position: u64, what: &str| {
+            Ok(Err(NoGroup {
+                position,
+                what: what.to_owned(),
+            }))
+        };
+        let (salt, end) = (self.salt, self.end);
+        let block = self.read(position, GROUP_HEADER_BYTES)?;
+        let Some(header) = GroupHeader::decode(block, salt) else {
+            return bad(position, "no group header, or a damaged one");
+        };
+        let chain = GroupHeader::chain_of(block);
+        if expect.chain.is_some_and(|chain| chain != header.chain) {
+            return bad(position, "group does not follow the one before it");
+        }
+        if header.first != expect.first {
+            return bad(
+                position,
+                "group begins with another sequence number than expected",
+            );
+        }
+        let body = position.saturating_add(GROUP_HEADER_BYTES as u64);
+        let group_end = body.saturating_add(header.bytes.into());
+        if group_end > end || header.bytes == 0 || header.records == 0 {
+            return bad(position, "group reaches past the end of the file");
+        }
+        let body_len = usize::try_from(header.bytes).unwrap_or(usize::MAX);
+        let frames = self.read(body, body_len)?;
+        if frames.len() != body_len {
+            return bad(position, "group reaches past the end of the file");
+        }
+        let (mut at, mut seq) = (0, header.first);
+        let (mut newest_ms, mut batch_ended) = (0, false);
+        while let Some(rest) = frames.get(at..).filter(|rest| !rest.is_empty()) {
+            let here = body.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
+            let frame = match frame::decode(rest, salt) {
+                Ok(frame) => frame,
+                Err(error) => return bad(here, &error.to_string()),
+            };
+            if frame.seq != seq {
+                return bad(here, "record has another sequence number than expected");
+            }
+            visit(here, &frame);
+            newest_ms = newest_ms.max(frame.time_ms);
+            batch_ended = frame.batch_end;
+            at = at.saturating_add(frame.len);
+            seq = seq.plus(1);
+        }
+        if seq.since(header.first) != u64::from(header.records) || !batch_ended {
+            return bad(position, "group holds other records than its header says");
+        }
+        Ok(Ok(WholeGroup {
+            header,
+            chain,
+            end: group_end,
+            newest_ms,
+        }))
+    }
+
+    /// Looks from `from` on for a group header written when more than `from` bytes were durable;
+    /// returns its position and the end of the last word that is not zero.
+    pub(crate) fn later_group(&mut self, from: u64) -> Result<(Option<u64>, u64), LogError> {
+        const CHUNK: usize = 1 << 20;
+        let salt = self.salt;
+        let (mut at, mut last_used) = (from, from);
+        while at < self.end {
+            // Chunks overlap by a header, so that none is missed at their border.
+            let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+            let chunk = self.read(at, CHUNK.saturating_add(GROUP_HEADER_BYTES).min(left))?;
+            if chunk.is_empty() {
+                break;
+            }
+            let mut offset = 0;
+            while let Some(word) = chunk.get(offset..).filter(|rest| !rest.is_empty())
+                && offset < CHUNK
+            {
+                let here = at.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX));
+                if word.iter().take(8).any(|byte| *byte != 0) {
+                    last_used = here.saturating_add(8);
+                    let proof = GroupHeader::decode(word, salt)
+                        .is_some_and(|header| header.durable_upto > from);
+                    if proof {
+                        return Ok((Some(here), last_used));
+                    }
+                }
+                offset = offset.saturating_add(8);
+            }
+            at = at.saturating_add(CHUNK as u64);
+        }
+        Ok((None, last_used.min(self.end)))
+    }
+}

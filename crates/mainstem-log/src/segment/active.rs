@@ -1,0 +1,468 @@
+//! The newest segment as its writer sees it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mainstem_env::{File, OpenMode};
+
+use super::shared::Segment;
+use crate::append::committer::CommitFailure;
+use crate::append::group::{Group, Placed};
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::checksum::Salt;
+use crate::format::group_header::GROUP_HEADER_BYTES;
+use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
+use crate::format::names;
+use crate::format::segment_header::{PreviousSegment, SegmentHeader};
+use crate::limits::{ALLOCATION_STEPS, INDEX_STRIDE_BYTES};
+use crate::seq::SeqNo;
+
+/// The active segment of a shard: where the next group goes.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) header: SegmentHeader,
+    files: Arc<Files>,
+    /// Closed while the shard is idle.
+    file: Option<Arc<dyn File>>,
+    index: IndexFile,
+    pub(crate) data_end: u64,
+    /// Where the allocated space ends; a group is written only before it.
+    allocated: u64,
+    steps_taken: usize,
+    pub(crate) chain: u32,
+    /// The sequence number of the next record.
+    pub(crate) next: SeqNo,
+    pub(crate) oldest_ms: u64,
+    pub(crate) newest_ms: u64,
+    /// Where the newest index entry points.
+    indexed_upto: u64,
+    /// Entries of the group being written; kept for its memory.
+    due: Vec<IndexEntry>,
+}
+
+/// What recovery found out about a segment that is to be written to.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) data_end: u64,
+    pub(crate) chain: u32,
+    pub(crate) next: SeqNo,
+    pub(crate) oldest_ms: u64,
+    pub(crate) newest_ms: u64,
+    /// Entries for what is before the data end, in order, marks left out.
+    pub(crate) index: Vec<IndexEntry>,
+}
+
+/// What a new segment is called and follows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Birth {
+    pub(crate) base: SeqNo,
+    pub(crate) previous: Option<PreviousSegment>,
+    pub(crate) shard_hash: u32,
+    /// No record in the segment will be older, in ms.
+    pub(crate) created_ms: u64,
+}
+
+impl ActiveSegment {
+    /// Creates the segment's file in `dir`, with its header.
+    ///
+    /// # Durability
+    /// On `Ok` the file and its name survive a power cut. On an error what was created is removed
+    /// again; a file that could not be removed is recognised by the next opening.
+    pub(crate) fn create(
+        files: &Arc<Files>,
+        dir: &Path,
+        birth: Birth,
+        data_bytes_max: u64,
+    ) -> Result<Self, CommitFailure> {
+        let path = dir.join(names::segment(birth.base));
+        let salt = files.env.random.next_u64();
+        let salt = salt
+            .map_err(LogError::io("get randomness for", &path))
+            .map_err(refused)?;
+        let header = SegmentHeader {
+            base: birth.base,
+            created_ms: birth.created_ms,
+            salt: Salt(salt),
+            previous: birth.previous,
+            shard_hash: birth.shard_hash,
+        };
+        let fs = &files.env.fs;
+        let found = fs
+            .metadata(&path)
+            .map_err(LogError::io("look at", &path))
+            .map_err(refused)?;
+        if let Some(found) = found {
+            // Only what an earlier attempt left may be in the way, and that is never longer than a
+            // header. Anything else is data that nobody told us of.
+            if found.len > SegmentHeader::data_start() {
+                let what = "segment found where a new one was to begin";
+                return Err(CommitFailure::Fatal(LogError::corrupt(&path, 0, what)));
+            }
+            fs.unlink(&path)
+                .map_err(LogError::io("remove", &path))
+                .map_err(refused)?;
+        }
+        let written = (|| {
+            let file = fs.open(&path, OpenMode::CreateNew)?;
+            file.write_all_at(&header.encode(), 0)?;
+            Ok(file)
+        })();
+        let file = written.map_err(|error| {
+            let _left_for_the_next_attempt = fs.unlink(&path);
+            storage_error("create", &path, error)
+        })?;
+        let fatal = |error| CommitFailure::Fatal(sync_failed(&path, error));
+        file.sync_all().map_err(fatal)?;
+        fs.sync_dir(dir).map_err(fatal)?;
+        let chain = header.chain();
+        let tail = Tail {
+            data_end: SegmentHeader::data_start(),
+            chain,
+            next: birth.base,
+            oldest_ms: 0,
+            newest_ms: 0,
+            index: Vec::new(),
+        };
+        let index_path = dir.join(names::index(birth.base));
+        let segment = Segment::active(path, header, data_bytes_max, Arc::clone(files));
+        Ok(Self::resume(
+            files,
+            Arc::new(segment),
+            header,
+            tail,
+            index_path,
+            Some(file),
+        ))
+    }
+
+    /// Returns the writer of a segment whose file ends at `tail.data_end`.
+    pub(crate) fn resume(
+        files: &Arc<Files>,
+        segment: Arc<Segment>,
+        header: SegmentHeader,
+        tail: Tail,
+        index_path: PathBuf,
+        file: Option<Arc<dyn File>>,
+    ) -> Self {
+        let slots = tail.index.len();
+        let indexed_upto = tail
+            .index
+            .last()
+            .map_or(0, |entry| u64::from(entry.position));
+        segment.set_index(tail.index);
+        segment.publish(tail.data_end, tail.oldest_ms, tail.newest_ms, &[]);
+        Self {
+            segment,
+            header,
+            files: Arc::clone(files),
+            file,
+            index: IndexFile {
+                path: index_path,
+                file: None,
+                slots,
+                marked: 0,
+                broken: false,
+            },
+            data_end: tail.data_end,
+            allocated: tail.data_end,
+            steps_taken: 0,
+            chain: tail.chain,
+            next: tail.next,
+            oldest_ms: tail.oldest_ms,
+            newest_ms: tail.newest_ms,
+            indexed_upto,
+            due: Vec::new(),
+        }
+    }
+
+    pub(crate) fn has_records(&self) -> bool {
+        self.data_end > SegmentHeader::data_start()
+    }
+
+    fn file(&mut self) -> Result<Arc<dyn File>, LogError> {
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        let path = self.segment.path();
+        let open = self.files.env.fs.open(path, OpenMode::ReadWrite);
+        let file = open.map_err(LogError::io("open", path))?;
+        self.file = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Makes sure that there is space for `bytes` more, so that writing them cannot fill the volume
+    /// half-way and a sync need not record a new length.
+    pub(crate) fn reserve(&mut self, bytes: u64, data_bytes_max: u64) -> Result<(), CommitFailure> {
+        let needed = self.data_end.saturating_add(bytes);
+        if needed <= self.allocated {
+            return Ok(());
+        }
+        let file = self.file().map_err(refused)?;
+        let last = ALLOCATION_STEPS.len().saturating_sub(1);
+        let step = ALLOCATION_STEPS
+            .get(self.steps_taken.min(last))
+            .copied()
+            .unwrap_or(0);
+        let generous = self
+            .allocated
+            .saturating_add(step)
+            .min(data_bytes_max)
+            .max(needed);
+        let mut grown = file.allocate(generous).map(|()| generous);
+        if grown.is_err() && generous > needed {
+            // The last of the space is still good for this group.
+            grown = file.allocate(needed).map(|()| needed);
+        }
+        self.allocated =
+            grown.map_err(|error| storage_error("extend", self.segment.path(), error))?;
+        self.steps_taken = self.steps_taken.saturating_add(1);
+        Ok(())
+    }
+
+    /// Writes the group after the last one and syncs it; then lets readers see it.
+    pub(crate) fn commit(&mut self, group: &mut Group) -> Result<(), CommitFailure> {
+        let file = self.file().map_err(refused)?;
+        let (start, base, created_ms) = (self.data_end, self.header.base, self.header.created_ms);
+        let (oldest_ms, newest_ms) = (group.oldest_ms(), group.newest_ms());
+        let newest_seconds = seconds_up(newest_ms.saturating_sub(created_ms));
+        debug_assert_eq!(group.first, self.next, "groups are committed in order");
+        debug_assert!(
+            start.saturating_add(group.byte_len()) <= self.allocated,
+            "space is reserved"
+        );
+
+        self.due.clear();
+        let (due, indexed_upto) = (&mut self.due, &mut self.indexed_upto);
+        let (bytes, chain) = group.finish(
+            self.header.salt,
+            self.chain,
+            start,
+            newest_seconds,
+            |placed: Placed| {
+                let is_first = placed.offset == GROUP_HEADER_BYTES as u64;
+                let (at, target) = if is_first {
+                    (start, Target::Group)
+                } else {
+                    (start.saturating_add(placed.offset), Target::Record)
+                };
+                if at >= indexed_upto.saturating_add(INDEX_STRIDE_BYTES) || *indexed_upto == 0 {
+                    *indexed_upto = at;
+                    due.push(entry(
+                        base,
+                        created_ms,
+                        placed.seq,
+                        at,
+                        target,
+                        placed.time_ms,
+                    ));
+                }
+            },
+        );
+        let path = self.segment.path();
+        let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
+        file.write_all_at(bytes, start).map_err(fatal)?;
+        file.sync_data().map_err(fatal)?;
+
+        self.chain = chain;
+        self.next = self.next.plus(u64::from(group.records()));
+        self.data_end = start.saturating_add(group.byte_len());
+        if self.oldest_ms == 0 {
+            self.oldest_ms = oldest_ms;
+        }
+        self.newest_ms = newest_ms;
+        self.segment
+            .publish(self.data_end, self.oldest_ms, self.newest_ms, &self.due);
+        let mark = self.mark();
+        self.index
+            .record(&self.files, &self.due, mark, self.header.salt);
+        Ok(())
+    }
+
+    /// Returns the entry that says where the data ends.
+    fn mark(&self) -> IndexEntry {
+        let (base, created_ms) = (self.header.base, self.header.created_ms);
+        entry(
+            base,
+            created_ms,
+            self.next,
+            self.data_end,
+            Target::Mark,
+            self.newest_ms,
+        )
+    }
+
+    /// Makes the index durable, so that recovery need not read what it covers.
+    pub(crate) fn sync_index(&mut self) {
+        self.index.sync(self.data_end);
+    }
+
+    /// Returns how many bytes of data the durable index does not cover.
+    pub(crate) fn unindexed_bytes(&self) -> u64 {
+        self.data_end.saturating_sub(self.index.marked)
+    }
+
+    /// Writes the whole index anew, after a recovery.
+    pub(crate) fn rewrite_index(&mut self) {
+        let entries = self.segment.index_entries();
+        let mark = self.mark();
+        self.index
+            .rewrite(&self.files, &entries, mark, self.header.salt);
+    }
+
+    /// Closes the descriptors; they are opened again when needed.
+    pub(crate) fn close_files(&mut self) {
+        self.file = None;
+        self.index.file = None;
+    }
+
+    /// Returns the segment's file, for sealing it.
+    pub(crate) fn file_for_seal(&mut self) -> Result<Arc<dyn File>, LogError> {
+        self.file()
+    }
+
+    /// Removes the index file of a segment that has been sealed.
+    pub(crate) fn remove_index(&mut self) {
+        self.index.file = None;
+        if let Err(error) = self.files.env.fs.unlink(&self.index.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            // A left-over is removed when the shard is opened next.
+            tracing::debug!(path = %self.index.path.display(), %error, "index file not removed");
+        }
+    }
+}
+
+/// The `.idx` file beside an active segment. It is a cache: failing to write it costs time at the
+/// next recovery and nothing else, so errors end in a log line.
+#[derive(Debug)]
+struct IndexFile {
+    path: PathBuf,
+    file: Option<Arc<dyn File>>,
+    /// Entries in the file; the mark lies after them and is overwritten by the next entry.
+    slots: usize,
+    /// The data end up to which the file is known durable.
+    marked: u64,
+    broken: bool,
+}
+
+impl IndexFile {
+    /// Adds `entries` and puts `mark` after them. Everything they say is durable already.
+    fn record(&mut self, files: &Files, entries: &[IndexEntry], mark: IndexEntry, salt: Salt) {
+        if self.broken {
+            return;
+        }
+        let mut bytes = [0; INDEX_ENTRY_BYTES * 8];
+        let mut slot = self.slots;
+        let mut used = 0;
+        for entry in entries.iter().chain([&mark]) {
+            if used == bytes.len() {
+                self.write(files, &bytes, slot);
+                slot = slot.saturating_add(used / INDEX_ENTRY_BYTES);
+                used = 0;
+            }
+            if let Some(place) = bytes.get_mut(used..used.saturating_add(INDEX_ENTRY_BYTES)) {
+                place.copy_from_slice(&entry.encode(salt));
+            }
+            used = used.saturating_add(INDEX_ENTRY_BYTES);
+        }
+        self.write(files, bytes.get(..used).unwrap_or_default(), slot);
+        self.slots = self.slots.saturating_add(entries.len());
+    }
+
+    fn rewrite(&mut self, files: &Files, entries: &[IndexEntry], mark: IndexEntry, salt: Salt) {
+        self.slots = 0;
+        self.record(files, entries, mark, salt);
+        let len = self
+            .slots
+            .saturating_add(1)
+            .saturating_mul(INDEX_ENTRY_BYTES);
+        if let Some(file) = &self.file
+            && let Err(error) = file.truncate(u64::try_from(len).unwrap_or(u64::MAX))
+        {
+            self.give_up("truncate", &error);
+        }
+    }
+
+    fn write(&mut self, files: &Files, bytes: &[u8], slot: usize) {
+        let at = u64::try_from(slot.saturating_mul(INDEX_ENTRY_BYTES)).unwrap_or(u64::MAX);
+        let written = (|| {
+            let file = match &self.file {
+                Some(file) => file,
+                None => {
+                    let file = files.env.fs.open(&self.path, OpenMode::ReadWriteOrCreate)?;
+                    self.file.insert(file)
+                }
+            };
+            file.write_all_at(bytes, at)
+        })();
+        if let Err(error) = written {
+            self.give_up("write", &error);
+        }
+    }
+
+    fn sync(&mut self, data_end: u64) {
+        let Some(file) = &self.file else { return };
+        match file.sync_data() {
+            Ok(()) => self.marked = data_end,
+            Err(error) => self.give_up("sync", &error),
+        }
+    }
+
+    fn give_up(&mut self, action: &str, error: &io::Error) {
+        self.broken = true;
+        let path = self.path.display();
+        tracing::warn!(%path, %error, action, "no index until the next segment; recovery will scan");
+    }
+}
+
+/// Returns the index entry for `position`.
+pub(crate) fn entry(
+    base: SeqNo,
+    created_ms: u64,
+    seq: SeqNo,
+    position: u64,
+    target: Target,
+    time_ms: u64,
+) -> IndexEntry {
+    IndexEntry {
+        seq_offset: u32::try_from(seq.since(base)).unwrap_or(u32::MAX),
+        position: u32::try_from(position).unwrap_or(u32::MAX),
+        target,
+        time_s: u32::try_from(time_ms.saturating_sub(created_ms) / 1000).unwrap_or(u32::MAX),
+    }
+}
+
+fn seconds_up(ms: u64) -> u32 {
+    u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn refused(error: LogError) -> CommitFailure {
+    CommitFailure::Refused(error)
+}
+
+/// Tells a full volume, or too few descriptors, from a failure that leaves the state unknown: both
+/// are met only before anything is written, so the append is refused cleanly.
+pub(crate) fn storage_error(action: &'static str, path: &Path, error: io::Error) -> CommitFailure {
+    let full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    );
+    CommitFailure::Refused(if full {
+        LogError::StorageFull {
+            path: path.to_path_buf(),
+            source: Arc::new(error),
+        }
+    } else {
+        LogError::io(action, path)(error)
+    })
+}
+
+pub(crate) fn sync_failed(path: &Path, error: io::Error) -> LogError {
+    LogError::SyncFailed {
+        path: path.to_path_buf(),
+        source: Arc::new(error),
+    }
+}

@@ -1,0 +1,141 @@
+//! The one value that writing and reading share: the exclusive end of what is durable and visible.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::error::LogError;
+use crate::seq::SeqNo;
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
+
+/// A shard's durable mark, and those who wait for it to move.
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    next: AtomicU64,
+    waiters: Mutex<Waiters>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiters {
+    /// Asynchronous waiters, by a number that is theirs alone.
+    wakers: Vec<(u64, Waker)>,
+    last_waiter: u64,
+    blocked: u32,
+    /// Why the mark will not move any more.
+    ended: Option<LogError>,
+}
+
+impl Watermark {
+    pub(crate) fn new(next: SeqNo) -> Self {
+        Self {
+            next: AtomicU64::new(next.0),
+            waiters: Mutex::new(Waiters::default()),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// Returns the sequence number after the last durable record.
+    pub(crate) fn next(&self) -> SeqNo {
+        // Partner of the store in `publish`: who sees the mark sees the records before it.
+        SeqNo(self.next.load(Ordering::Acquire))
+    }
+
+    /// Moves the mark, after the records before it became durable, and wakes all who wait.
+    pub(crate) fn publish(&self, next: SeqNo) {
+        let mut waiters = self.waiters.lock();
+        debug_assert!(next >= self.next(), "the durable mark never goes back");
+        // Partner of the load in `next`. Under the lock, so that a waiter that has checked the mark
+        // and is about to wait is not missed.
+        self.next.store(next.0, Ordering::Release);
+        self.wake(&mut waiters);
+    }
+
+    /// Tells all who wait, now and later, that the mark will not move any more.
+    pub(crate) fn end(&self, error: LogError) {
+        let mut waiters = self.waiters.lock();
+        if waiters.ended.is_none() {
+            waiters.ended = Some(error);
+        }
+        self.wake(&mut waiters);
+    }
+
+    fn wake(&self, waiters: &mut Waiters) {
+        if waiters.blocked > 0 {
+            self.moved.notify_all();
+        }
+        for (_, waker) in std::mem::take(&mut waiters.wakers) {
+            waker.wake();
+        }
+    }
+
+    /// Blocks until the mark is past `seen`.
+    #[cfg(mainstem_loom)]
+    pub(crate) fn wait_beyond(&self, seen: SeqNo) -> Result<SeqNo, LogError> {
+        let mut waiters = self.waiters.lock();
+        loop {
+            if let Some(answer) = self.answer(&waiters, seen) {
+                return answer;
+            }
+            waiters.blocked = waiters.blocked.saturating_add(1);
+            waiters = self.moved.wait(waiters);
+            waiters.blocked = waiters.blocked.saturating_sub(1);
+        }
+    }
+
+    /// Blocks until the mark is past `seen`, or `expired` answers `None` instead of the time left.
+    #[cfg(not(mainstem_loom))]
+    pub(crate) fn wait_beyond_until(
+        &self,
+        seen: SeqNo,
+        mut time_left: impl FnMut() -> Option<std::time::Duration>,
+    ) -> Result<Option<SeqNo>, LogError> {
+        let mut waiters = self.waiters.lock();
+        loop {
+            if let Some(answer) = self.answer(&waiters, seen) {
+                return answer.map(Some);
+            }
+            let Some(time_left) = time_left() else {
+                return Ok(None);
+            };
+            waiters.blocked = waiters.blocked.saturating_add(1);
+            waiters = self.moved.wait_timeout(waiters, time_left);
+            waiters.blocked = waiters.blocked.saturating_sub(1);
+        }
+    }
+
+    /// Returns the mark if it is past `seen`; otherwise the task of `context` is woken when it moves.
+    /// `waiter` is the caller's number, kept between calls.
+    pub(crate) fn poll_beyond(
+        &self,
+        seen: SeqNo,
+        waiter: &mut Option<u64>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<SeqNo, LogError>> {
+        let mut waiters = self.waiters.lock();
+        if let Some(answer) = self.answer(&waiters, seen) {
+            return Poll::Ready(answer);
+        }
+        let number = *waiter.get_or_insert_with(|| {
+            waiters.last_waiter = waiters.last_waiter.wrapping_add(1);
+            waiters.last_waiter
+        });
+        waiters.wakers.retain(|(other, _)| *other != number);
+        waiters.wakers.push((number, context.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Takes a waiter that has lost interest off the list.
+    pub(crate) fn forget(&self, waiter: u64) {
+        self.waiters
+            .lock()
+            .wakers
+            .retain(|(other, _)| *other != waiter);
+    }
+
+    fn answer(&self, waiters: &Waiters, seen: SeqNo) -> Option<Result<SeqNo, LogError>> {
+        let next = self.next();
+        if next > seen {
+            return Some(Ok(next));
+        }
+        waiters.ended.clone().map(Err)
+    }
+}
