@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 /// An error as it goes to the client.
 ///
-/// Every text that Mainstem answers is made in one file, `catalogue.rs`.
+/// The errors of the protocol itself are made in one file, `catalogue.rs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     pub(crate) name: &'static str,

@@ -180,7 +180,10 @@ mod tests {
             (reply.status, reply.content_type),
             (400, Some("application/x-amz-json-1.1"))
         );
-        let reply = Reply::error(&ApiError::iterator_invalid(), Codec::Json);
+        let reply = Reply::error(
+            &ApiError::worded("InvalidArgumentException", "Invalid ShardIterator.".into()),
+            Codec::Json,
+        );
         assert_eq!(
             text(&reply),
             r#"{"__type":"InvalidArgumentException","message":"Invalid ShardIterator."}"#
