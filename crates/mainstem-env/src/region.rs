@@ -1,0 +1,172 @@
+//! The read path: regions of files and views of regions.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fmt, io};
+
+use crate::fs::File;
+use crate::real::Mapping;
+
+/// A read-only window over the start of a file, of which only a published prefix may be read.
+///
+/// # Invariants
+/// The owner publishes an end only when the bytes before it are in the file and will never change
+/// or be cut off again. That is what makes handing out plain slices of them sound.
+#[derive(Debug)]
+pub struct Region {
+    source: Source,
+    capacity: u64,
+    end: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Mapped(Arc<Mapping>),
+    Buffered(Arc<dyn File>),
+}
+
+impl Region {
+    /// Returns a region whose views share `mapping`.
+    pub(crate) fn mapped(mapping: Mapping, capacity: u64) -> Self {
+        Self {
+            source: Source::Mapped(Arc::new(mapping)),
+            capacity,
+            end: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns a region whose views are read from `file`, each into memory of its own.
+    pub fn buffered(file: Arc<dyn File>, capacity: u64) -> Self {
+        Self {
+            source: Source::Buffered(file),
+            capacity,
+            end: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes the bytes before `end` readable. A smaller end than before changes nothing.
+    pub fn publish(&self, end: u64) {
+        // Partner of the load in `end`: a reader that sees the new end also sees the bytes.
+        self.end
+            .fetch_max(end.min(self.capacity), Ordering::Release);
+    }
+
+    /// Returns the exclusive end of what may be read.
+    pub fn end(&self) -> u64 {
+        // Partner of the store in `publish`.
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// Returns whether a view costs a read and a copy; a caller then asks for no more than it needs.
+    pub fn copies(&self) -> bool {
+        matches!(self.source, Source::Buffered(_))
+    }
+
+    /// Returns the bytes of `range`.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the range is not within the published prefix; `UnexpectedEof` if the file is
+    /// shorter than was published; the system's error if the bytes cannot be read.
+    pub fn view(&self, range: Range<u64>) -> io::Result<View> {
+        if range.start > range.end || range.end > self.end() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "bytes {}..{} of {} readable",
+                    range.start,
+                    range.end,
+                    self.end()
+                ),
+            ));
+        }
+        let (start, end) = (to_usize(range.start)?, to_usize(range.end)?);
+        match &self.source {
+            Source::Mapped(mapping) => Ok(View {
+                bytes: Bytes::Mapped(Arc::clone(mapping)),
+                start,
+                end,
+            }),
+            Source::Buffered(file) => {
+                let mut bytes = vec![0; end.saturating_sub(start)];
+                let len = bytes.len();
+                if file.read_at(&mut bytes, range.start)? != len {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok(View {
+                    bytes: Bytes::Owned(Arc::new(bytes)),
+                    start: 0,
+                    end: len,
+                })
+            }
+        }
+    }
+
+    /// Brings the bytes of `range` into memory, so that a later access does not wait for the disk
+    /// and a bad sector is an error here instead of a signal there.
+    ///
+    /// # Errors
+    /// The system's error. A region that copies needs no such call and always answers `Ok`.
+    pub fn populate(&self, range: Range<u64>) -> io::Result<()> {
+        match &self.source {
+            Source::Mapped(mapping) => {
+                let end = range.end.min(self.end());
+                if range.start >= end {
+                    return Ok(());
+                }
+                mapping.populate(to_usize(range.start)?..to_usize(end)?)
+            }
+            Source::Buffered(_) => Ok(()),
+        }
+    }
+}
+
+fn to_usize(position: u64) -> io::Result<usize> {
+    usize::try_from(position).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+/// A slice of a [`Region`] that keeps the region's memory alive. Cloning it copies no bytes.
+#[derive(Clone)]
+pub struct View {
+    bytes: Bytes,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Clone)]
+enum Bytes {
+    Mapped(Arc<Mapping>),
+    Owned(Arc<Vec<u8>>),
+}
+
+impl View {
+    /// Returns the part of this view in `range`, or `None` if the range is not within it.
+    pub fn slice(&self, range: Range<usize>) -> Option<Self> {
+        let start = self.start.checked_add(range.start)?;
+        let end = self.start.checked_add(range.end)?;
+        (start <= end && end <= self.end).then(|| Self {
+            bytes: self.bytes.clone(),
+            start,
+            end,
+        })
+    }
+}
+
+impl Deref for View {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let bytes = match &self.bytes {
+            Bytes::Mapped(mapping) => mapping.bytes(self.start..self.end),
+            Bytes::Owned(bytes) => bytes.get(self.start..self.end),
+        };
+        debug_assert!(bytes.is_some(), "a view is always within its region");
+        bytes.unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View({} bytes)", self.end.saturating_sub(self.start))
+    }
+}
