@@ -1,0 +1,51 @@
+//! The bytes below redb, by way of `mainstem-env`, so that simulated power loss covers them.
+
+use std::io;
+use std::sync::Arc;
+
+use redb::StorageBackend;
+
+use mainstem_env::File;
+
+/// A redb database in a [`File`].
+///
+/// Locks are left out: the engine's lock on the data directory keeps a second process away before
+/// this file is opened.
+#[derive(Debug)]
+pub(super) struct FileBackend {
+    file: Arc<dyn File>,
+}
+
+impl FileBackend {
+    /// Keeps a database in `file`.
+    pub(super) fn new(file: Arc<dyn File>) -> Self {
+        Self { file }
+    }
+}
+
+impl StorageBackend for FileBackend {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let read = self.file.read_at(out, offset)?;
+        if read == out.len() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.truncate(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(data, offset)
+    }
+}

@@ -1,0 +1,229 @@
+//! The embedded store: one redb file.
+//!
+//! The file is made under another name, with all its tables and its format version, synced, and
+//! only then given its own; so a crash during the first start leaves no half-made catalogue.
+//!
+//! After a failed write redb refuses everything but reads, as it cannot know what the disk holds.
+//! Streams go on serving records then; changes to the catalogue need a restart.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use mainstem_env::{Env, OpenMode};
+
+use super::backend::FileBackend;
+use super::{MetaChange, MetaError, MetaStore, MetaTable};
+
+/// The name of the catalogue in the data directory.
+pub const CATALOGUE_FILE: &str = "catalogue.redb";
+
+/// A [`MetaStore`] in one redb file.
+pub struct RedbStore {
+    database: Database,
+    path: PathBuf,
+    created: bool,
+}
+
+impl RedbStore {
+    /// Opens the store in the directory `dir`, which exists, and makes it if there is none.
+    ///
+    /// The caller keeps other processes away from `dir`.
+    ///
+    /// # Durability
+    /// On `Ok`, the store survives a power cut. After a crash in here there is a whole store or
+    /// none.
+    ///
+    /// # Errors
+    /// [`MetaError::Unsupported`] for a file of a newer format, [`MetaError::Corrupt`] for one that
+    /// is no store, [`MetaError::Open`] and [`MetaError::Io`] for the system's errors.
+    pub fn open(env: &Env, dir: &Path) -> Result<Self, MetaError> {
+        let path = dir.join(CATALOGUE_FILE);
+        let created = env.fs.metadata(&path).map_err(io_at(&path))?.is_none();
+        if created {
+            create(env, dir, &path)?;
+        }
+        let database = database_at(env, &path, OpenMode::ReadWrite)?;
+        let store = Self {
+            database,
+            path,
+            created,
+        };
+        store.check_version()?;
+        Ok(store)
+    }
+
+    /// Tells whether the store was made by this call of [`RedbStore::open`].
+    pub fn is_new(&self) -> bool {
+        self.created
+    }
+
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn check_version(&self) -> Result<(), MetaError> {
+        let corrupt = |what: String| MetaError::Corrupt {
+            path: self.path.clone(),
+            what,
+        };
+        let stored = self
+            .value(MetaTable::Store, FORMAT_VERSION_KEY)?
+            .ok_or_else(|| corrupt("no format version".to_owned()))?;
+        let found = std::str::from_utf8(&stored)
+            .ok()
+            .and_then(|text| text.parse::<u32>().ok())
+            .filter(|&version| version > 0)
+            .ok_or_else(|| corrupt("the format version is not a positive number".to_owned()))?;
+        if found > FORMAT_VERSION {
+            return Err(MetaError::Unsupported {
+                path: self.path.clone(),
+                found,
+                known: FORMAT_VERSION,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Makes an empty store under a temporary name and gives it `path`.
+fn create(env: &Env, dir: &Path, path: &Path) -> Result<(), MetaError> {
+    let temporary = dir.join(format!("{CATALOGUE_FILE}.tmp"));
+    let found = env.fs.metadata(&temporary);
+    if found.map_err(io_at(&temporary))?.is_some() {
+        env.fs.unlink(&temporary).map_err(io_at(&temporary))?;
+    }
+    let database = database_at(env, &temporary, OpenMode::CreateNew)?;
+    commit_to(
+        &database,
+        &[MetaChange::Put {
+            table: MetaTable::Store,
+            key: FORMAT_VERSION_KEY.to_owned(),
+            value: FORMAT_VERSION.to_string().into_bytes(),
+        }],
+    )?;
+    // Dropping the database closes it in good order; what that writes is synced below.
+    drop(database);
+    let file = env.fs.open(&temporary, OpenMode::ReadWrite);
+    file.and_then(|file| file.sync_all())
+        .map_err(io_at(&temporary))?;
+    env.fs.rename(&temporary, path).map_err(io_at(path))?;
+    env.fs.sync_dir(dir).map_err(io_at(dir))
+}
+
+fn database_at(env: &Env, path: &Path, mode: OpenMode) -> Result<Database, MetaError> {
+    let file = env.fs.open(path, mode).map_err(io_at(path))?;
+    // redb would take an empty file for a new database and the catalogue for lost.
+    if mode == OpenMode::ReadWrite && file.len().map_err(io_at(path))? == 0 {
+        return Err(MetaError::Corrupt {
+            path: path.to_owned(),
+            what: "the file is empty".to_owned(),
+        });
+    }
+    Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .create_with_backend(FileBackend::new(file))
+        .map_err(|error| MetaError::Open {
+            path: path.to_owned(),
+            source: Arc::new(error),
+        })
+}
+
+fn commit_to(database: &Database, changes: &[MetaChange]) -> Result<(), MetaError> {
+    let transaction = database.begin_write().map_err(unavailable)?;
+    for table in MetaTable::ALL {
+        // Opening makes the table, so that readers always find it.
+        transaction
+            .open_table(definition(table))
+            .map_err(unavailable)?;
+    }
+    for change in changes {
+        match change {
+            MetaChange::Put { table, key, value } => {
+                let mut table = transaction
+                    .open_table(definition(*table))
+                    .map_err(unavailable)?;
+                table
+                    .insert(key.as_str(), value.as_slice())
+                    .map_err(unavailable)?;
+            }
+            MetaChange::Remove { table, key } => {
+                let mut table = transaction
+                    .open_table(definition(*table))
+                    .map_err(unavailable)?;
+                table.remove(key.as_str()).map_err(unavailable)?;
+            }
+        }
+    }
+    transaction.commit().map_err(|error| MetaError::Ambiguous {
+        source: Arc::new(error),
+    })
+}
+
+impl MetaStore for RedbStore {
+    fn value(&self, table: MetaTable, key: &str) -> Result<Option<Vec<u8>>, MetaError> {
+        let transaction = self.database.begin_read().map_err(unavailable)?;
+        let table = transaction
+            .open_table(definition(table))
+            .map_err(unavailable)?;
+        let value = table.get(key).map_err(unavailable)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
+    fn scan(&self, table: MetaTable) -> Result<Vec<(String, Vec<u8>)>, MetaError> {
+        let transaction = self.database.begin_read().map_err(unavailable)?;
+        let table = transaction
+            .open_table(definition(table))
+            .map_err(unavailable)?;
+        let mut entries = Vec::new();
+        for entry in table.iter().map_err(unavailable)? {
+            let (key, value) = entry.map_err(unavailable)?;
+            entries.push((key.value().to_owned(), value.value().to_vec()));
+        }
+        Ok(entries)
+    }
+
+    fn commit(&self, changes: &[MetaChange]) -> Result<(), MetaError> {
+        commit_to(&self.database, changes)
+    }
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedbStore({})", self.path.display())
+    }
+}
+
+fn definition(table: MetaTable) -> TableDefinition<'static, &'static str, &'static [u8]> {
+    TableDefinition::new(table.name())
+}
+
+fn unavailable(error: impl Error + Send + Sync + 'static) -> MetaError {
+    MetaError::Unavailable {
+        source: Arc::new(error),
+    }
+}
+
+fn io_at(path: &Path) -> impl Fn(std::io::Error) -> MetaError {
+    let path = path.to_owned();
+    move |error| MetaError::Io {
+        path: path.clone(),
+        source: Arc::new(error),
+    }
+}
+
+/// Where the format version lies in [`MetaTable::Store`].
+const FORMAT_VERSION_KEY: &str = "format_version";
+
+/// The version of everything in the store: tables, names and values.
+const FORMAT_VERSION: u32 = 1;
+
+/// What redb may keep in memory: the facade holds the catalogue itself, so this is little.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

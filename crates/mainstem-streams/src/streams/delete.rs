@@ -1,0 +1,136 @@
+//! `DeleteStream`, and the end of streams whose deletion is due.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use mainstem_types::StreamName;
+
+use super::Streams;
+use super::facade::{Control, Inner};
+use super::snapshot::Stream;
+use crate::catalogue::StreamMeta;
+use crate::error::StreamsError;
+use crate::meta::{MetaChange, MetaTable};
+use crate::status::StoredStatus;
+
+impl Streams {
+    /// Deletes a stream: it is DELETING for the transition time and then gone with its records.
+    ///
+    /// # Durability
+    /// On `Ok`, the deletion goes on after a crash.
+    ///
+    /// # Errors
+    /// [`StreamsError::StreamNotFound`]; [`StreamsError::StreamNotActive`] while it is CREATING or
+    /// DELETING.
+    pub fn delete_stream(&self, name: &StreamName) -> Result<(), StreamsError> {
+        let inner = &self.inner;
+        let mut control = inner.control();
+        inner.finish_deletions(&mut control)?;
+        let stream = inner.active_stream(name)?;
+        let since_ms = inner.now_ms();
+        let meta = StreamMeta {
+            status: StoredStatus::Deleting { since_ms },
+            ..stream.meta.clone()
+        };
+        inner.replace(&control, &stream, meta)?;
+        if inner.config.transition_ms == 0 {
+            inner.finish_deletions(&mut control)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the records of streams whose deletion is due.
+    ///
+    /// Nobody sees such a stream any more, so this only frees space. Creating and deleting streams
+    /// does it on the way; a server also calls this now and then. It may take a while, and other
+    /// changes of the catalogue wait for it.
+    ///
+    /// # Errors
+    /// [`StreamsError::Meta`] and [`StreamsError::Engine`]; a later call or the next start goes on.
+    pub fn maintain(&self) -> Result<(), StreamsError> {
+        self.inner.finish_deletions(&mut self.inner.control())
+    }
+}
+
+impl Inner {
+    /// Makes an end of all streams whose deletion is due.
+    pub(super) fn finish_deletions(
+        &self,
+        control: &mut MutexGuard<'_, Control>,
+    ) -> Result<(), StreamsError> {
+        let due: Vec<Arc<Stream>> = {
+            let now_ms = self.now_ms();
+            let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+            let gone =
+                |stream: &&Arc<Stream>| stream.status(now_ms, self.config.transition_ms).is_none();
+            streams.values().filter(gone).map(Arc::clone).collect()
+        };
+        for stream in due {
+            self.forget(control, &stream)?;
+            for handle in stream.handles() {
+                handle.forget();
+                if let Err(error) = self.engine.remove(handle.name()) {
+                    // The stream is gone all the same; the next start removes the log.
+                    tracing::warn!(log = %handle.name(), %error, "log of a deleted stream is left");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes due deletions when streams are opened. A failure is left to a later attempt, as the
+    /// streams concerned are invisible anyhow.
+    pub(super) fn finish_deletions_at_open(&self) {
+        if let Err(error) = self.finish_deletions(&mut self.control()) {
+            tracing::warn!(%error, "deleted streams are left for later");
+        }
+    }
+
+    /// Takes a stream out of the catalogue, and keeps the second its sequence numbers have used as
+    /// long as that could matter.
+    fn forget(
+        &self,
+        control: &mut MutexGuard<'_, Control>,
+        stream: &Stream,
+    ) -> Result<(), StreamsError> {
+        let name = stream.meta.name();
+        let now_s = self.now_ms() / 1000;
+        let epochs = stream
+            .meta
+            .shards
+            .iter()
+            .map(|shard| shard.sequence_epoch_s);
+        let used_s = epochs.max().unwrap_or_default();
+        let mut changes = vec![MetaChange::Remove {
+            table: MetaTable::Streams,
+            key: name.to_string(),
+        }];
+        let stale = control
+            .retired
+            .iter()
+            .filter(|&(_, &epoch_s)| epoch_s < now_s);
+        let stale: Vec<String> = stale.map(|(name, _)| name.clone()).collect();
+        for key in &stale {
+            changes.push(MetaChange::Remove {
+                table: MetaTable::Retired,
+                key: key.clone(),
+            });
+        }
+        if used_s >= now_s {
+            changes.push(MetaChange::Put {
+                table: MetaTable::Retired,
+                key: name.to_string(),
+                value: used_s.to_string().into_bytes(),
+            });
+        }
+        self.store.commit(&changes)?;
+        for key in stale {
+            control.retired.remove(&key);
+        }
+        if used_s >= now_s {
+            control.retired.insert(name.to_string(), used_s);
+        }
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        streams.remove(name);
+        Ok(())
+    }
+}
