@@ -24,7 +24,8 @@ pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
     };
     let python = environment(workspace, &python)?;
     let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-ra", "--durations=5"]);
+    // -B: nothing is written into the source tree.
+    pytest.args(["-B", "-m", "pytest", "-ra", "--durations=5"]);
     pytest.current_dir(workspace.root().join(DIRECTORY));
     clients::without_aws_settings(&mut pytest)
         .env(clients::BINARY_VARIABLE, server)
