@@ -72,7 +72,7 @@ fn help() -> String {
     for task in TASKS {
         let call = format!("{} {}", task.name, task.arguments);
         let about = task.about.lines().next().unwrap_or_default();
-        text.extend([format!("  {:<34}{about}\n", call.trim_end())]);
+        text.extend([format!("  {:<50}{about}\n", call.trim_end())]);
     }
     text.push_str("\n`cargo xtask COMMAND --help` says more about one of them.\n");
     text
@@ -131,6 +131,12 @@ const TASKS: &[Task] = &[
         arguments: "[--seeds N] [--minutes M]",
         about: crash::ABOUT,
         run: crash::crash,
+    },
+    Task {
+        name: "soak",
+        arguments: "[--megabytes N] [--kills N] [--seed N]",
+        about: suites::SOAK_ABOUT,
+        run: suites::soak,
     },
     Task {
         name: "bench",

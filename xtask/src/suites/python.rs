@@ -12,6 +12,15 @@ use crate::workspace::Workspace;
 
 /// Installs the pinned clients into an environment of their own and runs every suite.
 pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
+    run(workspace, &[], &[])
+}
+
+/// The long form of the killing test: more text, more kills.
+pub(super) fn killing(workspace: &Workspace, variables: &[(&str, String)]) -> Result<Outcome> {
+    run(workspace, &["test_real_input.py"], variables)
+}
+
+fn run(workspace: &Workspace, files: &[&str], variables: &[(&str, String)]) -> Result<Outcome> {
     let server = clients::build_server(workspace)?;
     if !clients::has_server(&server) {
         return Ok(Outcome::NotYet("no server"));
@@ -25,11 +34,14 @@ pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
     let python = environment(workspace, &python)?;
     let mut pytest = Command::new(python);
     // -B: nothing is written into the source tree.
-    pytest.args(["-B", "-m", "pytest", "-ra", "--durations=5"]);
+    pytest
+        .args(["-B", "-m", "pytest", "-ra", "--durations=5"])
+        .args(files);
     pytest.current_dir(workspace.root().join(DIRECTORY));
     clients::without_aws_settings(&mut pytest)
         .env(clients::BINARY_VARIABLE, server)
-        .env("MAINSTEM_AWS_CLI", aws);
+        .env("MAINSTEM_AWS_CLI", aws)
+        .envs(variables.iter().map(|(name, value)| (name, value)));
     let (counts, is_ok) = command::run_counted(&mut pytest)?;
     Ok(Outcome::Ran { counts, is_ok })
 }
