@@ -35,7 +35,7 @@ fn run(workspace: &Workspace, files: &[&str], variables: &[(&str, String)]) -> R
     let mut pytest = Command::new(python);
     // -B: nothing is written into the source tree.
     pytest
-        .args(["-B", "-m", "pytest", "-ra", "--durations=5"])
+        .args(["-B", "-m", "pytest", "-ra", "--tb=short", "--durations=5"])
         .args(files);
     pytest.current_dir(workspace.root().join(DIRECTORY));
     clients::without_aws_settings(&mut pytest)
