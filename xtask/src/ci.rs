@@ -1,0 +1,41 @@
+//! Everything that a change has to pass, in the order of what fails fastest.
+
+use anyhow::Result;
+
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+use crate::{command, deny, no_arguments, suites, tidy};
+
+/// Runs every check and then every test.
+///
+/// # Errors
+/// Names the steps that failed, after all of them have run.
+pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    no_arguments(arguments)?;
+    let mut steps = Steps::default();
+    steps.run("format", || {
+        command::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))
+    });
+    steps.run("tidy", || tidy::tidy(workspace, &[]));
+    steps.run("clippy", || {
+        let arguments = [
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        command::run(&mut workspace.cargo(&arguments))
+    });
+    steps.run("documentation", || {
+        let mut doc = workspace.cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
+        command::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    steps.run("dependencies", || deny::check(workspace));
+    let counts = suites::run(workspace, suites::ALL, &mut steps);
+    let result = steps.finish();
+    println!("\n{counts}");
+    result
+}

@@ -1,0 +1,13 @@
+//! The test suites: which there are, what each needs, and how they are run and counted.
+
+mod aws_cli;
+mod clients;
+mod javascript;
+mod plan;
+mod python;
+mod rust;
+mod soak;
+
+pub(crate) use plan::{ABOUT, ALL, run, test};
+pub(crate) use rust::run_loom as loom;
+pub(crate) use soak::{ABOUT as SOAK_ABOUT, soak};
