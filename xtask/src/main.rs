@@ -1,31 +1,3 @@
-<<<<<<< HEAD
-//! Tasks of the workspace.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "xtask is a tool around the product: it reads the source tree"
-)]
-
-mod gen_wire;
-
-use std::path::Path;
-
-use anyhow::{Context, Result, bail};
-
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = manifest
-        .parent()
-        .context("the manifest of xtask lies in no directory")?;
-    match arguments.split_first() {
-        Some((name, rest)) if name == "gen-wire" => gen_wire::run(root, rest),
-        _ => bail!(
-            "usage: cargo xtask gen-wire --model FILE [--check]\n\n{}",
-            gen_wire::ABOUT
-        ),
-    }
-}
-=======
 //! The tasks of the workspace: `cargo xtask COMMAND`.
 //!
 //! Every check that a change must pass is a command here, and continuous integration runs
@@ -40,6 +12,7 @@ mod command;
 mod counts;
 mod crash;
 mod deny;
+mod gen_wire;
 mod steps;
 mod suites;
 mod tidy;
@@ -167,10 +140,15 @@ const TASKS: &[Task] = &[
         run: suites::soak,
     },
     Task {
+        name: "gen-wire",
+        arguments: "--model FILE [--check]",
+        about: gen_wire::ABOUT,
+        run: |workspace, arguments| gen_wire::run(workspace.root(), arguments),
+    },
+    Task {
         name: "bench",
         arguments: "[FILTER]...",
         about: "Runs the benches of the hot paths.",
         run: bench,
     },
 ];
->>>>>>> house
