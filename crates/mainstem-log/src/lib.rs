@@ -21,8 +21,8 @@
 //! # }
 //! ```
 //!
-//! The way of a record: [`append`] → [`segment`] → [`watermark`] → [`read`]. [`format`](mod@format)
-//! holds the bytes, [`recovery`] opens what a crash left, and [`retention`] deletes what is too old.
+//! The way of a record: `append` → `segment` → `watermark` → `read`. [`format`](mod@format) holds the
+//! bytes, `recovery` opens what a crash left, and `retention` deletes what is too old.
 #![cfg_attr(
     mainstem_loom,
     expect(dead_code, reason = "the models use the commit path only")
