@@ -130,7 +130,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// The system's error.
     fn available_space(&self, path: &Path) -> io::Result<u64>;
 
-    /// Tries to lock the file at `path`, creating it if needed, and writes `holder` into it.
+    /// Tries to lock the file at `path`, creating it if needed, and writes `holder` into it if
+    /// the volume has room for that.
     ///
     /// # Errors
     /// The system's error; a lock that somebody else holds is not one.

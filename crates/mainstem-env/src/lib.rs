@@ -9,6 +9,7 @@
 //! * [`Region`] is the read path: a read-only window of a file that never shows a byte past the end
 //!   its owner has published. A [`View`] is a slice of it that keeps it alive.
 //! * [`Clock`] tells wall-clock and elapsed time, and [`Random`] fills buffers.
+//! * [`sim`] is the simulated world.
 
 mod clock;
 mod entropy;

@@ -82,13 +82,24 @@ impl Fs for RealFs {
         let file = open(path, OpenMode::ReadWriteOrCreate)?;
         if volume::try_lock(&file)? {
             file.set_len(0)?;
-            file.write_all_at(holder.as_bytes(), 0)?;
+            match file.write_all_at(holder.as_bytes(), 0) {
+                // What is on a full volume must stay reachable, if only to make room there.
+                Err(error) if is_full(&error) => {}
+                other => other?,
+            }
             return Ok(LockAttempt::Acquired(Box::new(RealLock { _file: file })));
         }
         Ok(LockAttempt::HeldBy(
             std::fs::read_to_string(path).unwrap_or_default(),
         ))
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn open(path: &Path, mode: OpenMode) -> io::Result<std::fs::File> {

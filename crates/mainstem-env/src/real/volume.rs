@@ -36,9 +36,12 @@ pub(super) fn allocate(file: &File, path: &Path, len: u64) -> io::Result<()> {
     }
     // A quota can be exhausted while the volume is not, and space can come back while we ask.
     // Trying the same growth with a system call that reports its own error settles it.
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len) {
+    let again = rustix::io::retry_on_intr(|| {
+        rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len)
+    });
+    match again {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP) => Err(error),
+        Err(rustix::io::Errno::OPNOTSUPP) => Err(io::Error::other(error)),
         Err(errno) => Err(errno.into()),
     }
 }

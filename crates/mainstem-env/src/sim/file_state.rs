@@ -169,16 +169,13 @@ impl FileState {
             let touched = self.cache.numbers_from(boundary);
             self.cache.zero_from(len);
             for page in touched {
-                let kept = usize::try_from(len.saturating_sub(page_start(page)))
-                    .unwrap_or(PAGE)
-                    .min(PAGE);
-                if kept == PAGE {
-                    continue;
-                }
+                let start = page_start(page);
+                let kept = to_usize(len.saturating_sub(start));
+                let end = to_usize(self.len.saturating_sub(start)).min(PAGE);
                 let version = PageVersion {
                     index,
                     page: self.cache.get_or_zero(page),
-                    mask: sector_mask(&(kept..PAGE)),
+                    mask: sector_mask(&(kept..end)),
                     first_sector: None,
                     extends: false,
                     orphaned: false,

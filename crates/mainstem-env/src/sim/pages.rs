@@ -240,3 +240,50 @@ impl PageSet {
         self.ranges.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_cover_a_range_page_by_page() {
+        let spans: Vec<Span> = spans(4000, 5000).collect();
+        let pages: Vec<_> = spans.iter().map(|span| (span.page, &span.within)).collect();
+        assert_eq!(pages, [(0, &(4000..4096)), (1, &(0..4096)), (2, &(0..808))]);
+        assert_eq!(spans[2].source, 4192..5000);
+        assert_eq!(sector_mask(&(511..513)), 0b11);
+        assert_eq!(sector_mask(&(3584..4096)), 0b1000_0000);
+        assert_eq!(sector_mask(&(512..512)), 0);
+    }
+
+    #[test]
+    fn bytes_are_read_as_written_and_cut() {
+        let mut pages = Pages::default();
+        pages.write(&[7; 5000], 4000);
+        let mut bytes = [1; 3];
+        pages.read(&mut bytes, 3998);
+        assert_eq!(bytes, [0, 0, 7]);
+        pages.zero_from(8999);
+        pages.read(&mut bytes, 8998);
+        assert_eq!(bytes, [7, 0, 0]);
+        pages.zero_from(4096);
+        assert_eq!(pages.numbers_from(0), [0]);
+    }
+
+    #[test]
+    fn a_page_set_is_a_set_of_pages() {
+        let mut set = PageSet::default();
+        for range in [8..10, 2..4, 4..5, 20..30, 9..20] {
+            set.insert(range);
+        }
+        assert_eq!(set.ranges(), [2..5, 8..30]);
+        assert_eq!(set.count(), 25);
+        assert_eq!(set.missing(0..9), [0..2, 5..8]);
+        assert_eq!(set.missing(3..5), []);
+        assert!(set.overlaps(&(4..5)) && !set.overlaps(&(5..8)));
+        set.cut(9);
+        assert_eq!(set.ranges(), [2..5, 8..9]);
+        set.cut(0);
+        assert!(set.is_empty());
+    }
+}
