@@ -216,18 +216,7 @@ impl Engine {
     /// [`LogError::Io`] if the directory cannot be listed.
     pub fn shard_names(&self) -> Result<Vec<ShardName>, LogError> {
         let state = self.state();
-        let dir = state.dir.join(names::SHARDS);
-        let entries = state
-            .shared
-            .files
-            .env
-            .fs
-            .list(&dir)
-            .map_err(LogError::io("list", &dir))?;
-        let names = entries.into_iter().filter(|entry| entry.is_dir);
-        Ok(names
-            .filter_map(|entry| ShardName::new(entry.name).ok())
-            .collect())
+        shard_names(&state.shared.files.env, &state.dir)
     }
 
     /// Runs one pass of maintenance: rolls by age, deletes what is past the retention, closes idle
@@ -348,6 +337,16 @@ impl EngineState {
     }
 }
 
+/// Returns the names of all shards in the data directory at `dir`, sorted.
+pub(crate) fn shard_names(env: &Env, dir: &Path) -> Result<Vec<ShardName>, LogError> {
+    let dir = dir.join(names::SHARDS);
+    let entries = env.fs.list(&dir).map_err(LogError::io("list", &dir))?;
+    let names = entries.into_iter().filter(|entry| entry.is_dir);
+    Ok(names
+        .filter_map(|entry| ShardName::new(entry.name).ok())
+        .collect())
+}
+
 /// Creates the data directory and its parents, durably.
 fn create_dirs(env: &Env, dir: &Path) -> Result<(), LogError> {
     let fs = &env.fs;
@@ -375,7 +374,7 @@ fn create_dirs(env: &Env, dir: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
-fn acquire_lock(env: &Env, dir: &Path) -> Result<Box<dyn LockHeld>, LogError> {
+pub(crate) fn acquire_lock(env: &Env, dir: &Path) -> Result<Box<dyn LockHeld>, LogError> {
     let path = dir.join(names::LOCK);
     let holder = format!("process {}", std::process::id());
     match env
@@ -399,7 +398,7 @@ fn acquire_lock(env: &Env, dir: &Path) -> Result<Box<dyn LockHeld>, LogError> {
 }
 
 /// Reads the directory's identity, or gives it one if it is new.
-fn open_identity(env: &Env, dir: &Path) -> Result<EngineId, LogError> {
+pub(crate) fn open_identity(env: &Env, dir: &Path) -> Result<EngineId, LogError> {
     let fs = &env.fs;
     let path = dir.join(names::ENGINE);
     let shards = dir.join(names::SHARDS);

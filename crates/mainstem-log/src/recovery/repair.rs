@@ -1,1 +1,250 @@
+//! Cutting damage off: the only thing that removes acknowledged data.
+//!
+//! A repair never edits a segment in place. It copies the damaged file aside, builds the sealed
+//! segment that the readable records make, and swaps it in by rename. The cut segment says so in its
+//! footer, so that a hole in the sequence numbers after it is not taken for damage; numbers that may
+//! have been seen are never used again.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mainstem_env::{File, OpenMode};
+
+use super::verify::SegmentReport;
+use crate::append::committer::CommitFailure;
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::footer::FOOTER_BYTES;
+use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::names;
+use crate::format::segment_header::PreviousSegment;
+use crate::limits::SEGMENT_BYTES_MAX;
+use crate::segment::active::{ActiveSegment, Birth};
+use crate::segment::seal::{Totals, encode};
+use crate::seq::SeqNo;
+
+/// What a repair would do to one segment, and what is lost by it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cut {
+    /// The damaged file. A copy of it is kept beside it, under this name and `.damaged`.
+    pub path: PathBuf,
+    /// Why.
+    pub damage: Vec<LogError>,
+    /// The first record that goes.
+    pub first_lost: SeqNo,
+    /// How many records go at most: exactly known only where the next segment or the footer tells.
+    pub records_lost_max: u64,
+    /// Bytes of the file that are kept; 0 if no record in it can be read.
+    pub bytes_kept: u64,
+    report: SegmentReport,
+    /// How far the numbering goes on, if this is the newest segment.
+    resume_at: Option<SeqNo>,
+}
+
+/// Returns what has to be cut so that the shard can be written to again; empty if it is whole.
+pub(crate) fn plan(reports: &[SegmentReport]) -> Result<Vec<Cut>, LogError> {
+    let mut cuts = Vec::new();
+    for (at, report) in reports.iter().enumerate() {
+        let successor = reports.get(at.saturating_add(1));
+        let mut damage = report.damage.clone();
+        // A hole is mended in the segment before it, which then says that it may be followed by one;
+        // removing an unreadable segment makes a hole too.
+        damage.extend(successor.and_then(|next| next.hole.clone()));
+        damage.extend(
+            successor
+                .filter(|next| next.header.is_none())
+                .and_then(|next| next.damage.first().cloned()),
+        );
+        if let Some(newer) = damage
+            .iter()
+            .find(|it| matches!(it, LogError::Unsupported { .. }))
+        {
+            return Err(newer.clone());
+        }
+        if damage.is_empty() {
+            continue;
+        }
+        let lost = records_lost_max(report, successor);
+        cuts.push(Cut {
+            path: report.path.clone(),
+            damage,
+            first_lost: report.next(),
+            records_lost_max: lost,
+            bytes_kept: if report.header.is_some() {
+                report.data_end
+            } else {
+                0
+            },
+            report: report.clone(),
+            resume_at: successor.is_none().then(|| report.next().plus(lost)),
+        });
+    }
+    Ok(cuts)
+}
+
+/// Returns how many records behind the readable ones there may have been.
+fn records_lost_max(report: &SegmentReport, successor: Option<&SegmentReport>) -> u64 {
+    match (successor, report.footer) {
+        (Some(next), _) => next.base.since(report.next()),
+        (None, Some(footer)) => footer.records.saturating_sub(report.records),
+        // Nothing says how many there were, but the bytes say how many there can have been.
+        (None, None) => {
+            let room = match report.file_bytes {
+                0 => SEGMENT_BYTES_MAX,
+                bytes => bytes.saturating_sub(report.data_end),
+            };
+            room / (FRAME_HEADER_BYTES as u64)
+        }
+    }
+}
+
+/// Carries out `cuts`.
+pub(crate) fn apply(
+    files: &Arc<Files>,
+    dir: &Path,
+    shard_hash: u32,
+    cuts: &[Cut],
+) -> Result<(), LogError> {
+    let fs = &files.env.fs;
+    for cut in cuts {
+        let exists = fs
+            .metadata(&cut.path)
+            .map_err(LogError::io("look at", &cut.path))?
+            .is_some();
+        if exists {
+            keep_copy(files, dir, &cut.path)?;
+        }
+        let last_time_ms = match &cut.report.header {
+            Some(_) => replace(files, dir, cut)?,
+            None => {
+                if exists {
+                    fs.unlink(&cut.path)
+                        .map_err(LogError::io("remove", &cut.path))?;
+                }
+                0
+            }
+        };
+        let index = dir.join(names::index(cut.report.base));
+        if fs
+            .metadata(&index)
+            .map_err(LogError::io("look at", &index))?
+            .is_some()
+        {
+            fs.unlink(&index).map_err(LogError::io("remove", &index))?;
+        }
+        if let Some(base) = cut.resume_at {
+            let previous = cut.report.header.map(|header| PreviousSegment {
+                base: header.base,
+                chain: cut.report.chain,
+            });
+            let created_ms = files.env.clock.now().0.max(last_time_ms);
+            let birth = Birth {
+                base,
+                previous,
+                shard_hash,
+                created_ms,
+            };
+            let created = ActiveSegment::create(files, dir, birth, SEGMENT_BYTES_MAX);
+            created.map(drop).map_err(|failure| match failure {
+                CommitFailure::Refused(error) | CommitFailure::Fatal(error) => error,
+            })?;
+        }
+        fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    }
+    Ok(())
+}
+
+fn copy_bytes(from: &dyn File, to: &dyn File, len: u64) -> std::io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < len {
+        let want = usize::try_from(len.saturating_sub(at))
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let Some(chunk) = buffer.get_mut(..want) else {
+            break;
+        };
+        let read = from.read_at(chunk, at)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        to.write_all_at(chunk.get(..read).unwrap_or_default(), at)?;
+        at = at.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+    }
+    Ok(())
+}
+
+fn create_anew(files: &Arc<Files>, path: &Path) -> Result<Arc<dyn File>, LogError> {
+    let fs = &files.env.fs;
+    if fs
+        .metadata(path)
+        .map_err(LogError::io("look at", path))?
+        .is_some()
+    {
+        fs.unlink(path).map_err(LogError::io("remove", path))?;
+    }
+    fs.open(path, OpenMode::CreateNew)
+        .map_err(LogError::io("create", path))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+fn keep_copy(files: &Arc<Files>, dir: &Path, path: &Path) -> Result<(), LogError> {
+    let fs = &files.env.fs;
+    let damaged = fs
+        .open(path, OpenMode::Read)
+        .map_err(LogError::io("open", path))?;
+    let len = damaged.len().map_err(LogError::io("measure", path))?;
+    let kept = beside(path, ".damaged");
+    let copy = create_anew(files, &kept)?;
+    copy_bytes(&*damaged, &*copy, len).map_err(LogError::io("copy", path))?;
+    copy.sync_all().map_err(LogError::io("sync", &kept))?;
+    fs.sync_dir(dir).map_err(LogError::io("sync", dir))
+}
+
+/// Puts a sealed segment with the readable records in the place of the damaged one; returns the
+/// arrival time of its last record, in ms.
+fn replace(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<u64, LogError> {
+    let fs = &files.env.fs;
+    let report = &cut.report;
+    let Some(header) = report.header else {
+        return Ok(0);
+    };
+    let (oldest_ms, newest_ms) = report
+        .times_ms
+        .unwrap_or((header.created_ms, header.created_ms));
+    let totals = Totals {
+        data_end: report.data_end,
+        records: report.records,
+        last: SeqNo(
+            report
+                .base
+                .0
+                .saturating_add(report.records.saturating_sub(1)),
+        ),
+        oldest_ms,
+        newest_ms,
+        chain: report.chain,
+        cut_by_repair: true,
+    };
+    let (tail, _) = encode(&header, &report.entries, &totals);
+    debug_assert!(tail.len() >= FOOTER_BYTES, "a sealed segment has a footer");
+    let damaged = fs
+        .open(&cut.path, OpenMode::Read)
+        .map_err(LogError::io("open", &cut.path))?;
+    let path = beside(&cut.path, ".tmp");
+    let file = create_anew(files, &path)?;
+    copy_bytes(&*damaged, &*file, report.data_end).map_err(LogError::io("copy", &cut.path))?;
+    file.write_all_at(&tail, report.data_end)
+        .map_err(LogError::io("write", &path))?;
+    file.sync_all().map_err(LogError::io("sync", &path))?;
+    fs.rename(&path, &cut.path)
+        .map_err(LogError::io("replace", &cut.path))?;
+    fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    Ok(newest_ms)
+}

@@ -7,6 +7,7 @@ use mainstem_env::{File, Fs, OpenMode};
 use super::walk::{Expect, NoGroup, Walker};
 use crate::error::LogError;
 use crate::format::frame;
+use crate::format::group_header::GROUP_HEADER_BYTES;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
 use crate::format::segment_header::SegmentHeader;
 use crate::limits::INDEX_STRIDE_BYTES;
@@ -63,6 +64,53 @@ pub(crate) fn read_index(
     Ok(hints)
 }
 
+/// Makes the index entries that a segment's writer would have made.
+#[derive(Debug)]
+pub(crate) struct EntryMaker<'a> {
+    header: &'a SegmentHeader,
+    entries: Vec<IndexEntry>,
+}
+
+impl<'a> EntryMaker<'a> {
+    /// Goes on after `entries`.
+    pub(crate) fn new(header: &'a SegmentHeader, entries: Vec<IndexEntry>) -> Self {
+        Self { header, entries }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes back the entries of a group that turned out not to be whole.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.entries.truncate(len);
+    }
+
+    /// Makes an entry for the record at `position` of the group at `group_at` if one is due.
+    pub(crate) fn visit(&mut self, group_at: u64, position: u64, seq: SeqNo, time_ms: u64) {
+        let first_at = group_at.saturating_add(GROUP_HEADER_BYTES as u64);
+        let is_first = position == first_at;
+        let (at, target) = if is_first {
+            (group_at, Target::Group)
+        } else {
+            (position, Target::Record)
+        };
+        let due = self
+            .entries
+            .last()
+            .is_none_or(|last| at >= u64::from(last.position).saturating_add(INDEX_STRIDE_BYTES));
+        if due {
+            let (base, created_ms) = (self.header.base, self.header.created_ms);
+            self.entries
+                .push(entry(base, created_ms, seq, at, target, time_ms));
+        }
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<IndexEntry> {
+        self.entries
+    }
+}
+
 /// What the walk found.
 #[derive(Debug)]
 pub(crate) struct Scan {
@@ -109,25 +157,14 @@ pub(crate) fn scan(
             chain: Some(header.chain()),
         },
     };
-    let mut entries: Vec<IndexEntry> = hints.entries.clone();
-    entries.retain(|entry| u64::from(entry.position) < start);
-    let mut indexed_upto = entries.last().map_or(0, |entry| u64::from(entry.position));
+    let mut known: Vec<IndexEntry> = hints.entries.clone();
+    known.retain(|entry| u64::from(entry.position) < start);
+    let mut entries = EntryMaker::new(header, known);
     let (mut at, mut newest_ms) = (start, 0);
     let stopped = loop {
-        let before = entries.len();
-        let group_at = at;
+        let kept = entries.len();
         let group = walker.group(at, expect, |position, frame| {
-            let is_first = position == group_at.saturating_add(40);
-            let (at, target) = if is_first {
-                (group_at, Target::Group)
-            } else {
-                (position, Target::Record)
-            };
-            if at >= indexed_upto.saturating_add(INDEX_STRIDE_BYTES) || indexed_upto == 0 {
-                indexed_upto = at;
-                let (base, created) = (header.base, header.created_ms);
-                entries.push(entry(base, created, frame.seq, at, target, frame.time_ms));
-            }
+            entries.visit(at, position, frame.seq, frame.time_ms);
         })?;
         match group {
             Ok(group) => {
@@ -139,7 +176,7 @@ pub(crate) fn scan(
                 };
             }
             Err(no_group) => {
-                entries.truncate(before);
+                entries.truncate(kept);
                 break no_group;
             }
         }
@@ -154,7 +191,7 @@ pub(crate) fn scan(
         stopped,
         later_group,
         used_end,
-        entries,
+        entries: entries.into_entries(),
         bytes_read: walker.bytes_read,
     })
 }

@@ -1,1 +1,339 @@
+//! Reading everything that is stored, and saying what does not fit. Changes nothing.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mainstem_env::{File, OpenMode};
+
+use super::listing::list;
+use super::scan_tail::{IndexHints, read_index};
+use super::walk::{Expect, Walker};
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::footer::Footer;
+use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
+use crate::format::names;
+use crate::format::segment_header::{PreviousSegment, SegmentHeader};
+use crate::segment::shared::{read_footer, read_header};
+use crate::seq::SeqNo;
+
+/// One segment file, as far as it could be read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SegmentReport {
+    /// The file.
+    pub path: PathBuf,
+    /// The sequence number in its name: that of its first record.
+    pub base: SeqNo,
+    /// The file's length, in bytes; allocated space counts.
+    pub file_bytes: u64,
+    /// Whether it has a footer, hence will not change any more.
+    pub sealed: bool,
+    /// When it was created, in ms since the Unix epoch; `None` if the header cannot be read.
+    pub created_ms: Option<u64>,
+    /// The end of the last whole group, in bytes.
+    pub data_end: u64,
+    /// Groups up to there.
+    pub groups: u64,
+    /// Records up to there.
+    pub records: u64,
+    /// The arrival times of the first and the last record, in ms since the Unix epoch.
+    pub times_ms: Option<(u64, u64)>,
+    /// Entries in its index.
+    pub index_entries: u64,
+    /// What does not fit. Torn bytes after the last group are not listed: they are no damage.
+    pub damage: Vec<LogError>,
+    /// What is missing between the segment before and this one, which may itself be whole.
+    pub hole: Option<LogError>,
+    /// Bytes after the data of an active segment that a crash left and the next opening cuts off.
+    pub torn_bytes: u64,
+    /// What the segment says of itself and of the one before it.
+    pub(crate) header: Option<SegmentHeader>,
+    pub(crate) footer: Option<Footer>,
+    /// The chain value at the data end.
+    pub(crate) chain: u32,
+    /// Entries that a whole index would have.
+    pub(crate) entries: Vec<IndexEntry>,
+}
+
+impl SegmentReport {
+    /// Returns the sequence number after the last readable record.
+    pub fn next(&self) -> SeqNo {
+        self.base.plus(self.records)
+    }
+}
+
+/// Where a verification stands.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct VerifyProgress {
+    /// Bytes verified so far.
+    pub bytes_done: u64,
+    /// Bytes there are in all.
+    pub bytes_total: u64,
+}
+
+/// Reads and checks all segments in `dir`, oldest first.
+pub(crate) fn verify(
+    files: &Arc<Files>,
+    dir: &Path,
+    shard_hash: u32,
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<Vec<SegmentReport>, LogError> {
+    let fs = &files.env.fs;
+    let listing = list(&**fs, dir)?;
+    let mut opened = Vec::new();
+    let mut bytes_total: u64 = 0;
+    for base in listing.segments.iter().copied() {
+        let path = dir.join(names::segment(base));
+        let file = fs
+            .open(&path, OpenMode::Read)
+            .map_err(LogError::io("open", &path))?;
+        let len = file.len().map_err(LogError::io("measure", &path))?;
+        bytes_total = bytes_total.saturating_add(len);
+        opened.push((base, path, file, len));
+    }
+    let mut bytes_done: u64 = 0;
+    let mut reports: Vec<SegmentReport> = Vec::new();
+    let last = opened.len().saturating_sub(1);
+    for (at, (base, path, file, len)) in opened.into_iter().enumerate() {
+        let mut report = unread(path, base, len);
+        let hints = IndexHints::default();
+        check_segment(
+            files,
+            dir,
+            &*file,
+            shard_hash,
+            &mut report,
+            hints,
+            at == last,
+        )?;
+        if let Some(before) = reports.last() {
+            check_link(before, &mut report);
+        }
+        reports.push(report);
+        bytes_done = bytes_done.saturating_add(len);
+        progress(VerifyProgress {
+            bytes_done,
+            bytes_total,
+        });
+    }
+    // An index is made only after the first group of its segment is durable.
+    let newest = listing.segments.last();
+    if let Some(base) = listing.indexes.last().filter(|base| Some(*base) > newest) {
+        let path = dir.join(names::segment(*base));
+        let mut report = unread(path.clone(), *base, 0);
+        report
+            .damage
+            .push(LogError::corrupt(path, 0, "segment is missing"));
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+fn unread(path: PathBuf, base: SeqNo, file_bytes: u64) -> SegmentReport {
+    SegmentReport {
+        path,
+        base,
+        file_bytes,
+        sealed: false,
+        created_ms: None,
+        data_end: 0,
+        groups: 0,
+        records: 0,
+        times_ms: None,
+        index_entries: 0,
+        damage: Vec::new(),
+        hole: None,
+        torn_bytes: 0,
+        header: None,
+        footer: None,
+        chain: 0,
+        entries: Vec::new(),
+    }
+}
+
+fn check_segment(
+    files: &Arc<Files>,
+    dir: &Path,
+    file: &dyn File,
+    shard_hash: u32,
+    report: &mut SegmentReport,
+    mut hints: IndexHints,
+    newest: bool,
+) -> Result<(), LogError> {
+    let path = report.path.clone();
+    let header = match read_header(file, &path, report.base, shard_hash) {
+        Ok(header) => header,
+        Err(damage @ (LogError::Corrupt { .. } | LogError::Unsupported { .. })) => {
+            report.damage.push(damage);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    report.header = Some(header);
+    report.created_ms = Some(header.created_ms);
+    report.footer = read_footer(file, &path, &header)?;
+    report.sealed = report.footer.is_some();
+    if report.footer.is_none() {
+        if newest {
+            let index = dir.join(names::index(report.base));
+            hints = read_index(&*files.env.fs, &index, &header)?;
+        } else {
+            let what = "footer of a sealed segment";
+            report
+                .damage
+                .push(LogError::corrupt(&path, report.file_bytes, what));
+        }
+    }
+    let end = report
+        .footer
+        .map_or(report.file_bytes, |footer| footer.data_end.into());
+    let mut walker = Walker::new(file, &path, header.salt, end);
+    let stopped = walk(&mut walker, &header, report)?;
+    match report.footer {
+        Some(footer) => {
+            if report.data_end == end {
+                check_footer(&footer, report);
+            } else {
+                report
+                    .damage
+                    .push(LogError::corrupt(&path, stopped.0, stopped.1));
+            }
+            check_index(file, &header, &footer, report)?;
+        }
+        None if newest => {
+            report.index_entries = u64::try_from(hints.entries.len()).unwrap_or(u64::MAX);
+            let (later, used_end) = walker.later_group(report.data_end)?;
+            if later.is_some() || hints.proven_end > report.data_end {
+                let what = format!("{}; but data beyond was acknowledged", stopped.1);
+                report
+                    .damage
+                    .push(LogError::corrupt(&path, stopped.0, what));
+            } else {
+                report.torn_bytes = used_end.saturating_sub(report.data_end);
+            }
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// Walks all groups; returns where and why it stopped.
+fn walk(
+    walker: &mut Walker<'_>,
+    header: &SegmentHeader,
+    report: &mut SegmentReport,
+) -> Result<(u64, String), LogError> {
+    let mut expect = Expect {
+        first: header.base,
+        chain: Some(header.chain()),
+    };
+    let mut entries = super::scan_tail::EntryMaker::new(header, Vec::new());
+    report.data_end = SegmentHeader::data_start();
+    report.chain = header.chain();
+    loop {
+        let group_at = report.data_end;
+        let mut oldest_ms = None;
+        let kept = entries.len();
+        let group = walker.group(group_at, expect, |position, frame| {
+            oldest_ms = oldest_ms.or(Some(frame.time_ms));
+            entries.visit(group_at, position, frame.seq, frame.time_ms);
+        })?;
+        match group {
+            Ok(group) => {
+                report.data_end = group.end;
+                report.groups = report.groups.saturating_add(1);
+                report.records = report.records.saturating_add(group.header.records.into());
+                report.chain = group.chain;
+                let oldest_ms = report.times_ms.map(|times| times.0).or(oldest_ms);
+                report.times_ms = oldest_ms.map(|oldest_ms| (oldest_ms, group.newest_ms));
+                expect = Expect {
+                    first: group.next(),
+                    chain: Some(group.chain),
+                };
+            }
+            Err(no_group) => {
+                entries.truncate(kept);
+                report.entries = entries.into_entries();
+                return Ok((no_group.position, no_group.what));
+            }
+        }
+    }
+}
+
+fn check_footer(footer: &Footer, report: &mut SegmentReport) {
+    let totals = (footer.records, footer.chain, footer.newest_ms);
+    let found = (
+        report.records,
+        report.chain,
+        report.times_ms.map_or(footer.newest_ms, |times| times.1),
+    );
+    if totals != found {
+        let what = "footer says something else than the records";
+        let at = report.file_bytes.saturating_sub(64);
+        report
+            .damage
+            .push(LogError::corrupt(&report.path, at, what));
+    }
+}
+
+/// Checks that every index entry points at what it says.
+fn check_index(
+    file: &dyn File,
+    header: &SegmentHeader,
+    footer: &Footer,
+    report: &mut SegmentReport,
+) -> Result<(), LogError> {
+    let len = usize::try_from(footer.index_entries)
+        .unwrap_or(0)
+        .saturating_mul(INDEX_ENTRY_BYTES);
+    let mut block = vec![0; len];
+    let read = file.read_at(&mut block, footer.data_end.into());
+    block.truncate(read.map_err(LogError::io("read", &report.path))?);
+    report.index_entries = footer.index_entries.into();
+    let mut positions = report.entries.iter();
+    for (at, bytes) in block.chunks_exact(INDEX_ENTRY_BYTES).enumerate() {
+        let entry = IndexEntry::decode(bytes, header.salt);
+        let fits = entry.is_some_and(|entry| {
+            // Entries lie where a whole index has them, or are missing: never elsewhere.
+            entry.target != Target::Mark && positions.any(|whole| *whole == entry)
+        });
+        if !fits {
+            let offset = u64::try_from(at.saturating_mul(INDEX_ENTRY_BYTES)).unwrap_or(0);
+            let position = u64::from(footer.data_end).saturating_add(offset);
+            let what = "index entry is damaged or points elsewhere";
+            report
+                .damage
+                .push(LogError::corrupt(&report.path, position, what));
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn check_link(before: &SegmentReport, report: &mut SegmentReport) {
+    let may_skip = before.footer.is_some_and(|footer| footer.cut_by_repair);
+    // A damaged segment is reported itself; what it would link to is not known.
+    if !before.damage.is_empty() || may_skip {
+        return;
+    }
+    let previous = Some(PreviousSegment {
+        base: before.base,
+        chain: before.chain,
+    });
+    if before.next() != report.base {
+        let what = format!(
+            "records {} to {} are missing before it",
+            before.next(),
+            report.base
+        );
+        report.hole = Some(LogError::corrupt(&report.path, 16, what));
+    } else if report
+        .header
+        .is_some_and(|header| header.previous != previous)
+    {
+        let what = "segment follows another one than is there";
+        report.hole = Some(LogError::corrupt(&report.path, 40, what));
+    }
+}

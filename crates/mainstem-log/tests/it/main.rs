@@ -4,3 +4,5 @@
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod repair_cuts_only_what_it_showed;
