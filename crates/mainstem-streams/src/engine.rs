@@ -188,10 +188,10 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
 /// One log: the records of one shard.
 ///
 /// # Concurrency
-/// Callers may share it. Appends whose calls began one after the other on one thread keep that
-/// order, blocking or not.
+/// Callers may share it. Appends keep the order in which they were called or, if asynchronous, first
+/// polled, as far as a caller can tell one.
 pub trait ShardLog: Send + Sync + fmt::Debug {
-    /// Appends `batch` and returns once it is durable.
+    /// Appends `batch`, which is not empty, and returns once it is durable.
     ///
     /// With `expected`, the batch is accepted only if its first record would get that sequence
     /// number.
@@ -204,10 +204,11 @@ pub trait ShardLog: Send + Sync + fmt::Debug {
     /// stored all the same.
     fn append(&self, batch: RecordBatch, expected: Option<SeqNo>) -> Result<Appended, EngineError>;
 
-    /// As [`ShardLog::append`], but returns at once; the result comes through the future.
+    /// As [`ShardLog::append`], but waits in a future. It begins when that is first polled.
     ///
     /// # Cancel safety
-    /// Dropping the future does not take the append back.
+    /// A future that is dropped before it was polled appends nothing. Later, dropping it leaves open
+    /// whether the append takes place.
     fn append_async(&self, batch: RecordBatch, expected: Option<SeqNo>) -> PendingAppend;
 
     /// Returns a cursor that reads on from `from`.

@@ -226,13 +226,13 @@ pub enum StreamsError {
         iterator_type: IteratorType,
         has_number: bool,
     },
-    /// An AT_TIMESTAMP iterator needs a time.
+    /// An `AT_TIMESTAMP` iterator needs a time.
     #[error(
         "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
          request has no timestamp parameter."
     )]
     TimestampMissing,
-    /// The time of an AT_TIMESTAMP iterator has not come yet.
+    /// The time of an `AT_TIMESTAMP` iterator has not come yet.
     #[error(
         "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
          timestampInMillis: {timestamp_ms}, currentTimestampInMillis: {now_ms}"

@@ -57,7 +57,7 @@ impl Inner {
             Err(error) => return Err(error),
         }
         self.check_limits(mode, shard_count)?;
-        let meta = self.new_stream(&mut control, input, mode, shard_count, record_kib_max)?;
+        let meta = self.new_stream(&control, input, mode, shard_count, record_kib_max)?;
         let put = put_stream(&meta)?;
         let name = meta.name().clone();
         let stream = Stream::new(meta).ok_or(StreamsError::Broken {
@@ -131,7 +131,7 @@ impl Inner {
 
     fn new_stream(
         &self,
-        control: &mut Control,
+        control: &Control,
         input: &CreateStreamInput,
         mode: StreamMode,
         shard_count: NonZeroU32,
@@ -143,10 +143,10 @@ impl Inner {
         // A second that an earlier stream of this name has used is not used again, or that one's
         // sequence numbers would be taken for this one's.
         let retired_s = control.retired.get(input.name.as_str()).copied();
-        let created_s = created_ms / 1000;
+        let now_s = created_ms / 1000;
         let sequence_epoch_s = match retired_s {
-            Some(retired_s) if retired_s >= created_s => retired_s.saturating_add(1),
-            _ => created_s,
+            Some(retired_s) if retired_s >= now_s => retired_s.saturating_add(1),
+            _ => now_s,
         };
         let ranges = HashKeyRange::FULL.even_split(shard_count);
         let ids = (0..).map_while(ShardId::new);

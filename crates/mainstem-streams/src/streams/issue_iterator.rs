@@ -8,7 +8,6 @@ use mainstem_types::{KinesisSeq, StreamName};
 
 use super::Streams;
 use super::facade::Inner;
-use super::read::read_from;
 use super::snapshot::Stream;
 use crate::catalogue::ShardMeta;
 use crate::engine::{EngineError, ReadFrom, ShardLog};
@@ -109,6 +108,7 @@ impl Streams {
 }
 
 /// Where an iterator shall begin, before the log was asked.
+#[derive(Clone, Copy)]
 enum Start {
     Oldest,
     Latest,
@@ -250,7 +250,8 @@ fn near(
             seq
         });
     }
-    let found = match read_from(log, ReadFrom::At(seq))?.next() {
+    let found = log.cursor(ReadFrom::At(seq));
+    let found = match found.and_then(|mut cursor| cursor.next()) {
         Ok(found) => found.filter(|record| record.seq == seq),
         Err(EngineError::Trimmed { .. }) => None,
         Err(error) => return Err(error.into()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mainstem_types::{StreamName, limits};
+use mainstem_types::{ShardId, StreamName, limits};
 
 use super::Streams;
 use super::describe::{ShardDescription, listed_shards};
@@ -122,7 +122,7 @@ impl Inner {
         if !input.stream_created_ms.is_none_or(is_same) {
             return Err(self.not_found(name));
         }
-        Ok((stream, start.map(|shard| shard.index()), filter))
+        Ok((stream, start.map(ShardId::index), filter))
     }
 
     fn next_page(

@@ -191,7 +191,7 @@ impl Target {
 /// A record on its way.
 ///
 /// # Cancel safety
-/// Dropping it does not take the record back.
+/// Nothing is stored before it is first polled. Dropped later, it does not take the record back.
 #[derive(Debug)]
 #[must_use = "a record is only known to be durable once the result is seen"]
 pub struct PendingPut {
@@ -214,7 +214,7 @@ impl Future for PendingPut {
 /// Records on their way.
 ///
 /// # Cancel safety
-/// Dropping it does not take the records back.
+/// Nothing is stored before it is first polled. Dropped later, it does not take the records back.
 #[derive(Debug)]
 #[must_use = "records are only known to be durable once the results are seen"]
 pub struct PendingPuts {

@@ -11,10 +11,11 @@ use super::Streams;
 use super::facade::Inner;
 use super::snapshot::Stream;
 use crate::catalogue::ShardMeta;
-use crate::engine::{EngineError, LogCursor, ReadFrom, ShardLog, StoredRecord};
+use crate::engine::{EngineError, ReadFrom, ShardLog, StoredRecord};
 use crate::error::StreamsError;
 use crate::numbers::record_number;
 use crate::record;
+use crate::seq_no::SeqNo;
 use crate::status::StreamStatus;
 use crate::token::{IteratorPosition, ShardIterator};
 
@@ -191,82 +192,116 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Reads on from `position`. Where records have gone out of retention, goes on behind them.
     fn read(&self, position: IteratorPosition, limit: usize) -> Result<Found, StreamsError> {
-        let floor = TimestampMs(self.stream.meta.readable_from_ms);
-        let mut cursor = read_from(
-            self.log,
-            match position {
-                IteratorPosition::Oldest => ReadFrom::Time(floor),
-                IteratorPosition::At(seq) => ReadFrom::At(seq),
-                IteratorPosition::Time(ms) => ReadFrom::Time(TimestampMs(ms).max(floor)),
-            },
-        )?;
-        let mut found = Found {
+        let mut from = self.clamped(position);
+        for _ in 0..GAPS_MAX {
+            match self.read_once(from, limit)? {
+                Read::Gap => from = self.clamped(IteratorPosition::Oldest),
+                Read::Done { records, is_more } => {
+                    let next = records
+                        .last()
+                        .map(|(seq, _)| IteratorPosition::At(seq.plus(1)));
+                    return Ok(Found {
+                        next: next.unwrap_or(position),
+                        records: records.into_iter().map(|(_, record)| record).collect(),
+                        is_more,
+                    });
+                }
+            }
+        }
+        // Records go away faster than they can be read. The caller tries again from here.
+        Ok(Found {
             records: Vec::new(),
-            next: position,
-            is_more: false,
+            next: IteratorPosition::Oldest,
+            is_more: true,
+        })
+    }
+
+    /// Returns where to begin, so that nothing older than the stream may show is met.
+    fn clamped(&self, position: IteratorPosition) -> ReadFrom {
+        let floor_ms = self.stream.meta.readable_from_ms;
+        match position {
+            IteratorPosition::At(seq) => ReadFrom::At(seq),
+            IteratorPosition::Oldest if floor_ms == 0 => ReadFrom::Oldest,
+            IteratorPosition::Oldest => ReadFrom::Time(TimestampMs(floor_ms)),
+            IteratorPosition::Time(ms) => ReadFrom::Time(TimestampMs(ms.max(floor_ms))),
+        }
+    }
+
+    fn read_once(&self, from: ReadFrom, limit: usize) -> Result<Read, StreamsError> {
+        let mut cursor = match self.log.cursor(from) {
+            Ok(cursor) => cursor,
+            Err(EngineError::Trimmed { .. }) => return Ok(Read::Gap),
+            Err(error) => return Err(error.into()),
         };
+        let mut records: Vec<(SeqNo, Record)> = Vec::new();
         let mut bytes: usize = 0;
         loop {
-            let stored = match cursor.next() {
-                Ok(Some(stored)) => stored,
-                Ok(None) => return Ok(found),
-                // The records went away between two calls; reading goes on behind the gap.
-                Err(EngineError::Trimmed { .. }) if found.records.is_empty() => {
-                    cursor = read_from(self.log, ReadFrom::Time(floor))?;
-                    continue;
+            let next = cursor.next().map_err(StreamsError::Engine);
+            let next =
+                next.and_then(|stored| stored.map(|stored| self.decode(&stored)).transpose());
+            let (seq, record) = match next {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    return Ok(Read::Done {
+                        records,
+                        is_more: false,
+                    });
                 }
-                // What was found can be handed out; the next call meets the error.
-                Err(_) if !found.records.is_empty() => {
-                    found.is_more = true;
-                    return Ok(found);
+                // What was found is handed out; the next call meets the error.
+                Err(_) if !records.is_empty() => {
+                    return Ok(Read::Done {
+                        records,
+                        is_more: true,
+                    });
                 }
-                Err(error) => return Err(error.into()),
+                Err(StreamsError::Engine(EngineError::Trimmed { .. })) => return Ok(Read::Gap),
+                Err(error) => return Err(error),
             };
-            if stored.time < floor {
-                cursor = read_from(self.log, ReadFrom::Time(floor))?;
-                continue;
+            if record.arrived_ms < self.stream.meta.readable_from_ms {
+                return Ok(Read::Gap);
             }
-            let record = self.decode(&stored)?;
             let key_bytes = record.partition_key.as_ref().map_or(0, String::len);
             bytes = bytes
                 .saturating_add(record.data.len())
                 .saturating_add(key_bytes);
-            let is_over = bytes > limits::GET_RECORDS_BYTES_MAX && !found.records.is_empty();
-            if is_over || found.records.len() >= limit {
-                found.is_more = true;
-                return Ok(found);
+            let is_over = bytes > limits::GET_RECORDS_BYTES_MAX && !records.is_empty();
+            if is_over || records.len() >= limit {
+                return Ok(Read::Done {
+                    records,
+                    is_more: true,
+                });
             }
-            found.next = IteratorPosition::At(stored.seq.plus(1));
-            found.records.push(record);
+            records.push((seq, record));
         }
     }
 
-    fn decode(&self, stored: &StoredRecord) -> Result<Record, StreamsError> {
+    fn decode(&self, stored: &StoredRecord) -> Result<(SeqNo, Record), StreamsError> {
         let payload = record::decode(&stored.payload).map_err(|source| StreamsError::Record {
             stream: self.stream.meta.name().clone(),
             shard: self.shard.id,
             seq: stored.seq.0,
             source,
         })?;
-        Ok(Record {
+        let record = Record {
             sequence_number: record_number(self.shard, stored.seq, stored.time),
             arrived_ms: stored.time.0,
             partition_key: payload.partition_key,
             data: payload.data,
-        })
+        };
+        Ok((stored.seq, record))
     }
 }
 
-/// Opens a cursor; where the log has been trimmed, at its oldest record.
-pub(super) fn read_from(
-    log: &dyn ShardLog,
-    from: ReadFrom,
-) -> Result<Box<dyn LogCursor>, StreamsError> {
-    match log.cursor(from) {
-        Err(EngineError::Trimmed { .. }) => Ok(log.cursor(ReadFrom::Oldest)?),
-        other => Ok(other?),
-    }
+/// What one pass over the log found.
+enum Read {
+    /// The records where the pass began have gone out of retention.
+    Gap,
+    Done {
+        records: Vec<(SeqNo, Record)>,
+        is_more: bool,
+    },
 }
 
 /// Returns the shards that `shard` was split or merged into.
@@ -282,3 +317,7 @@ fn children(stream: &Stream, shard: &ShardMeta) -> Vec<ChildShard> {
         })
         .collect()
 }
+
+/// How often a read starts again behind records that went out of retention under it. Once is the
+/// normal case; the bound keeps a call from going on for ever.
+const GAPS_MAX: usize = 8;

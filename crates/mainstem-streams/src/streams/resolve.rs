@@ -29,12 +29,11 @@ impl Streams {
             });
         }
         // A stream keeps the ARN it was made with, even if the configuration changed since.
-        let is_here = match self.inner.stream(&arn.name) {
-            Ok((stream, _)) => stream.meta.arn == *arn,
-            Err(_) => {
-                let config = &self.inner.config;
-                arn.region == config.region && arn.account == config.account
-            }
+        let is_here = if let Ok((stream, _)) = self.inner.stream(&arn.name) {
+            stream.meta.arn == *arn
+        } else {
+            let config = &self.inner.config;
+            arn.region == config.region && arn.account == config.account
         };
         if is_here {
             Ok(arn.name.clone())

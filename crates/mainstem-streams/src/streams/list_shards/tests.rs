@@ -1,4 +1,4 @@
-use mainstem_types::{AccountId, HashKeyRange, Region, ShardId, StreamArn};
+use mainstem_types::{AccountId, HashKeyRange, Region, StreamArn};
 
 use super::*;
 use crate::catalogue::{Closed, StreamMeta, StreamMode};

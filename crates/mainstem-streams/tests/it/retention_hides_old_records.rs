@@ -1,0 +1,90 @@
+use mainstem_types::StreamName;
+
+use crate::support::{HOUR_MS, Start, World, texts};
+
+/// Records `0`, `10`, `20` and `30`, put in these hours; then it is hour 40.
+fn forty_hours() -> (World, StreamName) {
+    let world = World::new();
+    let stream = world.create("test", 1);
+    world.streams().increase_retention(&stream, 48).unwrap();
+    for data in ["0", "10", "20", "30"] {
+        world.put(&stream, "k", data.as_bytes());
+        world.advance(10 * HOUR_MS);
+    }
+    (world, stream)
+}
+
+fn all(world: &World, stream: &StreamName) -> Vec<String> {
+    texts(&world.read_from(stream, Start::TrimHorizon))
+}
+
+#[test]
+fn each_record_for_exactly_as_long() {
+    let (world, stream) = forty_hours();
+    assert_eq!(all(&world, &stream), ["0", "10", "20", "30"]);
+    world.advance(8 * HOUR_MS);
+    assert_eq!(all(&world, &stream), ["0", "10", "20", "30"]);
+    world.advance(1);
+    assert_eq!(all(&world, &stream), ["10", "20", "30"]);
+}
+
+#[test]
+fn a_decrease_hides_at_once_and_an_increase_does_not_bring_back() {
+    let (mut world, stream) = forty_hours();
+    world.streams().decrease_retention(&stream, 24).unwrap();
+    assert_eq!(all(&world, &stream), ["20", "30"]);
+    world.streams().increase_retention(&stream, 8760).unwrap();
+    assert_eq!(all(&world, &stream), ["20", "30"]);
+    world.reopen().unwrap();
+    assert_eq!(all(&world, &stream), ["20", "30"]);
+    // From here on the long retention counts.
+    world.advance(1000 * HOUR_MS);
+    assert_eq!(all(&world, &stream), ["20", "30"]);
+}
+
+#[test]
+fn an_increase_shows_nothing_that_was_out_of_the_old_retention() {
+    let (world, stream) = forty_hours();
+    world.advance(15 * HOUR_MS);
+    assert_eq!(all(&world, &stream), ["10", "20", "30"]);
+    world.streams().increase_retention(&stream, 100).unwrap();
+    assert_eq!(all(&world, &stream), ["10", "20", "30"]);
+    assert_eq!(
+        texts(&world.read_from(&stream, Start::Time(0))),
+        ["10", "20", "30"]
+    );
+}
+
+#[test]
+fn the_same_retention_again_is_a_success() {
+    let (world, stream) = forty_hours();
+    world.streams().increase_retention(&stream, 48).unwrap();
+    world.streams().decrease_retention(&stream, 48).unwrap();
+    let summary = world.streams().describe_stream_summary(&stream).unwrap();
+    assert_eq!(summary.retention_hours, 48);
+}
+
+#[test]
+fn reading_goes_on_at_the_trim_horizon() {
+    let (world, stream) = forty_hours();
+    let iterator = world.iterator(&stream, "0", Start::TrimHorizon).unwrap();
+    let read = world.read_up_to(&iterator, Some(1)).unwrap();
+    let number = read.records[0].sequence_number.to_string();
+    let next = read.next_shard_iterator.unwrap();
+    // Records 10 and 20 go while the consumer is away.
+    world.streams().decrease_retention(&stream, 24).unwrap();
+    world.clock.advance(5 * HOUR_MS);
+    let iterator = world.iterator(&stream, "0", Start::After(&number)).unwrap();
+    assert_eq!(texts(&world.read(&iterator).unwrap()), ["30"]);
+    world.clock.go_back(5 * HOUR_MS);
+    assert_eq!(texts(&world.read(&next).unwrap()), ["20", "30"]);
+}
+
+#[test]
+fn a_restart_keeps_the_retention() {
+    let (mut world, stream) = forty_hours();
+    world.reopen().unwrap();
+    assert_eq!(all(&world, &stream), ["0", "10", "20", "30"]);
+    let summary = world.streams().describe_stream_summary(&stream).unwrap();
+    assert_eq!(summary.retention_hours, 48);
+}

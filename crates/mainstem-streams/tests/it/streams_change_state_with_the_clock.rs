@@ -1,0 +1,199 @@
+use mainstem_streams::{ErrorKind, StreamStatus, StreamsConfig, StreamsError};
+
+use crate::support::{Start, World, name, provisioned, record};
+
+fn status(world: &World) -> Option<StreamStatus> {
+    let summary = world.streams().describe_stream_summary(&name("test"));
+    match summary {
+        Ok(summary) => Some(summary.status),
+        Err(error) => {
+            assert!(matches!(error, StreamsError::StreamNotFound { .. }));
+            None
+        }
+    }
+}
+
+#[test]
+fn from_creating_to_gone() {
+    let world = World::new();
+    assert_eq!(status(&world), None);
+    world
+        .streams()
+        .create_stream(&provisioned("test", 2))
+        .unwrap();
+    assert_eq!(status(&world), Some(StreamStatus::Creating));
+    world.advance(99);
+    assert_eq!(status(&world), Some(StreamStatus::Creating));
+    world.advance(1);
+    assert_eq!(status(&world), Some(StreamStatus::Active));
+    world.streams().delete_stream(&name("test")).unwrap();
+    assert_eq!(status(&world), Some(StreamStatus::Deleting));
+    world.advance(99);
+    assert_eq!(status(&world), Some(StreamStatus::Deleting));
+    world.advance(1);
+    assert_eq!(status(&world), None);
+}
+
+#[test]
+fn a_stream_that_was_active_does_not_go_back_with_the_clock() {
+    let world = World::new();
+    world.create("test", 1);
+    assert_eq!(status(&world), Some(StreamStatus::Active));
+    world.clock.go_back(50);
+    assert_eq!(status(&world), Some(StreamStatus::Active));
+}
+
+#[test]
+fn without_transition_time_everything_is_at_once() {
+    let mut config = StreamsConfig::default();
+    config.transition_ms = 0;
+    let world = World::with(config);
+    for _ in 0..3 {
+        world
+            .streams()
+            .create_stream(&provisioned("test", 1))
+            .unwrap();
+        assert_eq!(status(&world), Some(StreamStatus::Active));
+        world.streams().delete_stream(&name("test")).unwrap();
+        assert_eq!(status(&world), None);
+    }
+}
+
+#[test]
+fn what_each_state_allows() {
+    let world = World::new();
+    let stream = name("test");
+    world
+        .streams()
+        .create_stream(&provisioned("test", 1))
+        .unwrap();
+    let kind = |error: StreamsError| error.kind();
+    let put = || world.streams().put_record(&record(&stream, "k", b"d"));
+
+    // CREATING: there, but without shards, and not for producers.
+    assert_eq!(put().map_err(kind), Err(ErrorKind::ResourceNotFound));
+    let summary = world.streams().describe_stream_summary(&stream).unwrap();
+    assert_eq!(summary.open_shard_count, 0);
+    let iterator = world.iterator(&stream, "0", Start::Latest);
+    assert!(matches!(iterator, Err(StreamsError::ShardMissing { .. })));
+    for refused in [
+        world.streams().delete_stream(&stream),
+        world.streams().increase_retention(&stream, 48),
+        world.streams().decrease_retention(&stream, 24),
+        world.streams().create_stream(&provisioned("test", 1)),
+    ] {
+        assert_eq!(refused.map_err(kind), Err(ErrorKind::ResourceInUse));
+    }
+
+    // ACTIVE.
+    world.advance(100);
+    put().unwrap();
+    let iterator = world.iterator(&stream, "0", Start::TrimHorizon).unwrap();
+    assert_eq!(world.read(&iterator).unwrap().records.len(), 1);
+
+    // DELETING: readers may go on, producers may not.
+    world.streams().delete_stream(&stream).unwrap();
+    assert_eq!(put().map_err(kind), Err(ErrorKind::ResourceNotFound));
+    assert_eq!(world.read(&iterator).unwrap().records.len(), 1);
+    for refused in [
+        world.streams().delete_stream(&stream),
+        world.streams().create_stream(&provisioned("test", 1)),
+    ] {
+        assert_eq!(refused.map_err(kind), Err(ErrorKind::ResourceInUse));
+    }
+
+    // Gone, and the name is free.
+    world.advance(100);
+    let gone = world.read(&iterator).unwrap_err();
+    assert!(matches!(gone, StreamsError::ShardMissing { .. }));
+    world
+        .streams()
+        .create_stream(&provisioned("test", 1))
+        .unwrap();
+}
+
+#[test]
+fn a_recreated_stream_knows_nothing_of_the_old_one() {
+    let mut config = StreamsConfig::default();
+    config.transition_ms = 0;
+    let world = World::with(config);
+    let stream = world.create("test", 1);
+    let old = world.put(&stream, "k", b"old");
+    let iterator = world.iterator(&stream, "0", Start::TrimHorizon).unwrap();
+    world.streams().delete_stream(&stream).unwrap();
+    // Within the same second, so that only care keeps the sequence numbers apart.
+    world.create("test", 1);
+    let new = world.put(&stream, "k", b"new");
+    assert_ne!(new.sequence_number, old.sequence_number);
+    let gone = world.read(&iterator).unwrap_err();
+    assert_eq!(
+        gone.to_string(),
+        "Shard shardId-000000000000 in stream test under account 000000000000 does not exist"
+    );
+    let foreign = world.iterator(&stream, "0", Start::At(&old.sequence_number.to_string()));
+    assert!(matches!(
+        foreign,
+        Err(StreamsError::StartingNumberForeign { .. })
+    ));
+    let records = world.read_from(&stream, Start::TrimHorizon).records;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].sequence_number, new.sequence_number);
+}
+
+#[test]
+fn limits_on_streams_and_shards() {
+    let mut config = StreamsConfig::default();
+    config.shards_max = 10;
+    config.on_demand_streams_max = 1;
+    let world = World::with(config);
+    let on_demand = |stream: &str| {
+        let mut input = provisioned(stream, 1);
+        input.shard_count = None;
+        world.streams().create_stream(&input)
+    };
+    world.create("a", 6);
+    assert!(matches!(
+        world.streams().create_stream(&provisioned("b", 5)),
+        Err(StreamsError::ShardLimit {
+            open: 6,
+            limit: 10,
+            additional: 5,
+            ..
+        })
+    ));
+    world.create("b", 4);
+    on_demand("c").unwrap();
+    assert!(matches!(
+        on_demand("d"),
+        Err(StreamsError::OnDemandStreamLimit {
+            streams: 1,
+            limit: 1,
+            ..
+        })
+    ));
+    let limits = world.streams().describe_limits();
+    assert_eq!((limits.open_shards, limits.shards_max), (10, 10));
+    assert_eq!(
+        (limits.on_demand_streams, limits.on_demand_streams_max),
+        (1, 1)
+    );
+    world.advance(100);
+    world.streams().delete_stream(&name("a")).unwrap();
+    world.advance(100);
+    world.create("e", 6);
+}
+
+#[test]
+fn five_streams_may_be_creating_at_once() {
+    let world = World::new();
+    for stream in ["a", "b", "c", "d", "e"] {
+        world
+            .streams()
+            .create_stream(&provisioned(stream, 1))
+            .unwrap();
+    }
+    let sixth = world.streams().create_stream(&provisioned("f", 1));
+    assert_eq!(sixth.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    world.advance(100);
+    world.streams().create_stream(&provisioned("f", 1)).unwrap();
+}
