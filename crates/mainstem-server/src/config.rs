@@ -61,11 +61,17 @@ impl ServerConfig {
     /// [`ServerError::NotLoopback`] and [`ServerError::Setting`], which names the setting.
     pub(crate) fn validate(self) -> Result<Checked, ServerError> {
         if !self.listen.ip().is_loopback() {
-            return Err(ServerError::NotLoopback { address: self.listen.ip() });
+            return Err(ServerError::NotLoopback {
+                address: self.listen.ip(),
+            });
         }
         let at_least = |setting, value: u64, least: u64| {
             if value < least {
-                Err(ServerError::Setting { setting, value, least })
+                Err(ServerError::Setting {
+                    setting,
+                    value,
+                    least,
+                })
             } else {
                 Ok(())
             }
@@ -100,13 +106,21 @@ mod tests {
             ("10.0.0.1:4567", false),
             ("[::]:4567", false),
         ] {
-            let config = ServerConfig { listen: listen.parse().unwrap(), ..Default::default() };
+            let config = ServerConfig {
+                listen: listen.parse().unwrap(),
+                ..Default::default()
+            };
             assert_eq!(config.validate().is_ok(), accepted, "{listen}");
         }
-        let config =
-            ServerConfig { listen: "0.0.0.0:4567".parse().unwrap(), ..Default::default() };
+        let config = ServerConfig {
+            listen: "0.0.0.0:4567".parse().unwrap(),
+            ..Default::default()
+        };
         let sentence = config.validate().unwrap_err().to_string();
-        assert!(sentence.contains("signatures are not checked"), "{sentence}");
+        assert!(
+            sentence.contains("signatures are not checked"),
+            "{sentence}"
+        );
     }
 
     #[test]
@@ -122,11 +136,26 @@ mod tests {
         };
         assert!(config.clone().validate().is_ok());
         for broken in [
-            ServerConfig { body_bytes_max: 0, ..config.clone() },
-            ServerConfig { body_bytes_max: 2, ..config.clone() },
-            ServerConfig { connections_max: 0, ..config.clone() },
-            ServerConfig { head_timeout_ms: 0, ..config.clone() },
-            ServerConfig { body_timeout_ms: 0, ..config },
+            ServerConfig {
+                body_bytes_max: 0,
+                ..config.clone()
+            },
+            ServerConfig {
+                body_bytes_max: 2,
+                ..config.clone()
+            },
+            ServerConfig {
+                connections_max: 0,
+                ..config.clone()
+            },
+            ServerConfig {
+                head_timeout_ms: 0,
+                ..config.clone()
+            },
+            ServerConfig {
+                body_timeout_ms: 0,
+                ..config
+            },
         ] {
             assert!(broken.validate().is_err());
         }

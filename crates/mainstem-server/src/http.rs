@@ -32,7 +32,10 @@ impl RequestIds {
             tracing::error!(%error, "no randomness for request ids");
         }
         let (uuid, extended) = bytes.split_at(UUID_BYTES);
-        Self { request: uuid_text(uuid), extended: STANDARD.encode(extended) }
+        Self {
+            request: uuid_text(uuid),
+            extended: STANDARD.encode(extended),
+        }
     }
 
     /// Returns the id that `x-amzn-RequestId` carries.
@@ -42,13 +45,25 @@ impl RequestIds {
 
     /// Adds the ids to an answer.
     pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
-        insert(headers, HeaderName::from_static("x-amzn-requestid"), &self.request);
-        insert(headers, HeaderName::from_static("x-amz-id-2"), &self.extended);
+        insert(
+            headers,
+            HeaderName::from_static("x-amzn-requestid"),
+            &self.request,
+        );
+        insert(
+            headers,
+            HeaderName::from_static("x-amz-id-2"),
+            &self.extended,
+        );
     }
 
     /// Adds the one id that the answer to a CORS preflight has.
     fn add_request_id_to(&self, headers: &mut HeaderMap) {
-        insert(headers, HeaderName::from_static("x-amzn-requestid"), &self.request);
+        insert(
+            headers,
+            HeaderName::from_static("x-amzn-requestid"),
+            &self.request,
+        );
     }
 }
 
@@ -106,7 +121,9 @@ pub(crate) fn response(reply: Reply) -> HttpResponse {
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(content_type) = reply.content_type {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     response
 }
@@ -115,7 +132,9 @@ pub(crate) fn response(reply: Reply) -> HttpResponse {
 pub(crate) fn text(status: StatusCode, content_type: &'static str, body: String) -> HttpResponse {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -138,7 +157,10 @@ mod tests {
 
     #[test]
     fn uuids_are_of_version_four() {
-        assert_eq!(uuid_text(&[0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(
+            uuid_text(&[0xff; 16]),
+            "ffffffff-ffff-4fff-bfff-ffffffffffff"
+        );
         assert_eq!(uuid_text(&[0; 16]), "00000000-0000-4000-8000-000000000000");
     }
 }

@@ -61,7 +61,9 @@ impl Metrics {
             .operation
             .and_then(|operation| Operation::ALL.binary_search(&operation).ok())
             .unwrap_or(Operation::ALL.len());
-        let Some(counters) = self.calls.get(index) else { return };
+        let Some(counters) = self.calls.get(index) else {
+            return;
+        };
         let outcome = match answered.status {
             ..400 => &counters.succeeded,
             400..500 => &counters.refused,
@@ -77,8 +79,16 @@ impl Metrics {
     /// Writes the counters in the text format of Prometheus.
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
-        let called: Vec<_> = self.names().zip(&self.calls).filter(|(_, c)| c.count() > 0).collect();
-        header(&mut out, "mainstem_requests_total", "counter", "Answered requests.");
+        let called: Vec<_> = names()
+            .zip(&self.calls)
+            .filter(|(_, c)| c.count() > 0)
+            .collect();
+        header(
+            &mut out,
+            "mainstem_requests_total",
+            "counter",
+            "Answered requests.",
+        );
         for (operation, counters) in &called {
             for (outcome, counter) in [
                 ("success", &counters.succeeded),
@@ -96,18 +106,39 @@ impl Metrics {
         for (name, help, read) in FAMILIES {
             header(&mut out, name, "counter", help);
             for (operation, counters) in &called {
-                line(&mut out, name, &format!("operation=\"{operation}\""), &read(counters));
+                line(
+                    &mut out,
+                    name,
+                    &format!("operation=\"{operation}\""),
+                    &read(counters),
+                );
             }
         }
-        header(&mut out, "mainstem_connections_total", "counter", "Accepted connections.");
-        line(&mut out, "mainstem_connections_total", "", &load(&self.connections));
-        header(&mut out, "mainstem_connections_open", "gauge", "Connections being served.");
-        line(&mut out, "mainstem_connections_open", "", &load(&self.connections_open));
+        header(
+            &mut out,
+            "mainstem_connections_total",
+            "counter",
+            "Accepted connections.",
+        );
+        line(
+            &mut out,
+            "mainstem_connections_total",
+            "",
+            &load(&self.connections),
+        );
+        header(
+            &mut out,
+            "mainstem_connections_open",
+            "gauge",
+            "Connections being served.",
+        );
+        line(
+            &mut out,
+            "mainstem_connections_open",
+            "",
+            &load(&self.connections_open),
+        );
         out
-    }
-
-    fn names(&self) -> impl Iterator<Item = &'static str> {
-        Operation::ALL.iter().map(|operation| operation.name()).chain(["none"])
     }
 }
 
@@ -116,6 +147,12 @@ impl CallCounters {
         let outcomes = [&self.succeeded, &self.refused, &self.failed];
         outcomes.iter().map(|counter| counter.load(Relaxed)).sum()
     }
+}
+
+/// The label of each entry of [`Metrics::calls`].
+fn names() -> impl Iterator<Item = &'static str> {
+    let operations = Operation::ALL.iter().map(|operation| operation.name());
+    operations.chain(["none"])
 }
 
 fn add(counter: &AtomicU64, bytes: usize) {
@@ -137,7 +174,11 @@ fn header(out: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 fn line(out: &mut String, name: &str, labels: &str, value: &str) {
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    let labels = if labels.is_empty() {
+        String::new()
+    } else {
+        format!("{{{labels}}}")
+    };
     let _ = writeln!(out, "{name}{labels} {value}");
 }
 
@@ -146,9 +187,19 @@ type Read = fn(&CallCounters) -> String;
 
 /// Further families with one line per operation.
 const FAMILIES: &[(&str, &str, Read)] = &[
-    ("mainstem_request_bytes_total", "Bytes of request bodies.", |c| load(&c.request_bytes)),
-    ("mainstem_response_bytes_total", "Bytes of answers.", |c| load(&c.response_bytes)),
-    ("mainstem_request_seconds_total", "Time from head to answer.", |c| seconds(&c.micros)),
+    (
+        "mainstem_request_bytes_total",
+        "Bytes of request bodies.",
+        |c| load(&c.request_bytes),
+    ),
+    ("mainstem_response_bytes_total", "Bytes of answers.", |c| {
+        load(&c.response_bytes)
+    }),
+    (
+        "mainstem_request_seconds_total",
+        "Time from head to answer.",
+        |c| seconds(&c.micros),
+    ),
 ];
 
 #[cfg(test)]
@@ -158,10 +209,12 @@ mod tests {
     #[test]
     fn outcomes_are_counted_apart() {
         let metrics = Metrics::new();
-        for (operation, status) in
-            [(Some(Operation::PutRecord), 200), (Some(Operation::PutRecord), 500), (None, 403)]
-        {
-            let duration = Duration::from_micros(1_500_000);
+        for (operation, status) in [
+            (Some(Operation::PutRecord), 200),
+            (Some(Operation::PutRecord), 500),
+            (None, 403),
+        ] {
+            let duration = Duration::from_millis(1500);
             metrics.count(&Answered {
                 operation,
                 status,

@@ -6,6 +6,8 @@ use std::sync::{
 };
 
 use mainstem_env::Env;
+use mainstem_streams::Streams;
+use tokio::sync::Semaphore;
 
 use crate::{config::Checked, metrics::Metrics};
 
@@ -14,13 +16,25 @@ use crate::{config::Checked, metrics::Metrics};
 pub(crate) struct State {
     pub(crate) env: Env,
     pub(crate) config: Checked,
+    pub(crate) streams: Streams,
     pub(crate) metrics: Metrics,
+    /// Room for bodies, in units of [`BODY_UNIT_BYTES`].
+    pub(crate) bodies: Semaphore,
     stopping: AtomicBool,
 }
 
 impl State {
-    pub(crate) fn new(env: Env, config: Checked) -> Arc<Self> {
-        Arc::new(Self { env, config, metrics: Metrics::new(), stopping: AtomicBool::new(false) })
+    pub(crate) fn new(env: Env, config: Checked, streams: Streams) -> Arc<Self> {
+        let units = config.settings().bodies_bytes_max.div_ceil(BODY_UNIT_BYTES);
+        let bodies = Semaphore::new(units.min(Semaphore::MAX_PERMITS));
+        Arc::new(Self {
+            env,
+            config,
+            streams,
+            metrics: Metrics::new(),
+            bodies,
+            stopping: AtomicBool::new(false),
+        })
     }
 
     /// Tells whether new requests are welcome.
@@ -34,3 +48,6 @@ impl State {
         self.stopping.store(true, Ordering::Release);
     }
 }
+
+/// What the room for bodies is counted in.
+pub(crate) const BODY_UNIT_BYTES: usize = 1024;

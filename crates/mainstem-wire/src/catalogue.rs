@@ -49,6 +49,23 @@ impl ApiError {
         Self::new(error_names::VALIDATION_EXCEPTION, message)
     }
 
+    /// A member that the model leaves out but the call needs is missing.
+    ///
+    /// `path` is spelt as in the errors of constraints, such as `records.1.member.partitionKey`.
+    pub fn member_missing(path: &str) -> Self {
+        Self::constraints(&[format!(
+            "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        )])
+    }
+
+    /// A text has the pattern of a stream's ARN and yet is none. The text is Mainstem's own.
+    pub fn not_a_stream_arn(arn: &str) -> Self {
+        Self::new(
+            error_names::INVALID_ARGUMENT_EXCEPTION,
+            format!("StreamARN {arn} is not the ARN of a stream."),
+        )
+    }
+
     /// A known operation that this version does not serve. The text is Mainstem's own.
     pub fn not_supported_yet(operation: Operation) -> Self {
         Self::new(
