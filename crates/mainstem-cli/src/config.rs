@@ -1,0 +1,98 @@
+//! What `serve` can be told, and where from: defaults, then `mainstem.toml`, then variables named
+//! `MAINSTEM_*`, then flags. Later ones win; a key that nobody knows is an error.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use mainstem_server::ServerConfig;
+use mainstem_streams::StreamsConfig;
+use mainstem_types::{AccountId, Region};
+use serde::{Deserialize, Serialize};
+
+/// The file that is read if it lies in the working directory.
+const FILE: &str = "mainstem.toml";
+const PREFIX: &str = "MAINSTEM_";
+/// Variables with our prefix that are no settings of the server.
+const OTHER_VARIABLES: &[&str] = &["log", "config"];
+
+/// The settings of `mainstem serve`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// The address to listen on.
+    pub(crate) listen: SocketAddr,
+    /// The region in ARNs.
+    pub(crate) region: String,
+    /// The account in ARNs, 12 digits.
+    pub(crate) account: String,
+    /// How long a stream is CREATING or DELETING, in ms.
+    pub(crate) transition_ms: u64,
+    /// How long requests under way may take once the server is told to stop, in ms.
+    pub(crate) drain_timeout_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let server = ServerConfig::default();
+        let streams = StreamsConfig::default();
+        Self {
+            data: PathBuf::from("./mainstem-data"),
+            listen: server.listen,
+            region: streams.region.to_string(),
+            account: streams.account.to_string(),
+            transition_ms: streams.transition_ms,
+            drain_timeout_ms: server.drain_timeout_ms,
+        }
+    }
+}
+
+/// What was given on the command line.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Flags {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+impl Settings {
+    /// Collects the settings; `file` must exist if it is given.
+    pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> Result<Self> {
+        let toml = match file {
+            Some(file) if !file.is_file() => {
+                bail!("there is no configuration file at {}", file.display())
+            }
+            Some(file) => Toml::file_exact(file),
+            None => Toml::file(FILE),
+        };
+        Figment::from(Serialized::defaults(Self::default()))
+            .merge(toml)
+            .merge(Env::prefixed(PREFIX).ignore(OTHER_VARIABLES))
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .context("the configuration cannot be used")
+    }
+
+    /// Returns the settings of the streams.
+    pub(crate) fn streams(&self) -> Result<StreamsConfig> {
+        let mut config = StreamsConfig::default();
+        config.region = self.region.parse::<Region>().context("region")?;
+        config.account = self.account.parse::<AccountId>().context("account")?;
+        config.transition_ms = self.transition_ms;
+        Ok(config)
+    }
+
+    /// Returns the settings of the HTTP server.
+    pub(crate) fn server(&self) -> ServerConfig {
+        ServerConfig {
+            listen: self.listen,
+            drain_timeout_ms: self.drain_timeout_ms,
+            ..ServerConfig::default()
+        }
+    }
+}
