@@ -22,8 +22,8 @@ use bytes::Bytes;
 
 use mainstem_env::TimestampMs;
 
-use crate::seq_no::SeqNo;
 use crate::wait::block_on;
+use mainstem_log::SeqNo;
 
 /// The name of a log: 1 to 200 characters out of `a-z`, `A-Z`, `0-9`, `_`, `.` and `-`, the first of
 /// them not a dot.
@@ -175,13 +175,13 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
     /// Returns the names of all logs, sorted.
     ///
     /// # Errors
-    /// [`EngineError::Unavailable`].
+    /// [`EngineError::Engine`].
     fn names(&self) -> Result<Vec<LogName>, EngineError>;
 
     /// Waits for accepted appends and ends the engine in good order; later appends fail.
     ///
     /// # Errors
-    /// [`EngineError::Unavailable`]; nothing acknowledged is lost by it.
+    /// [`EngineError::Engine`]; nothing acknowledged is lost by it.
     fn close(&self) -> Result<(), EngineError>;
 }
 
@@ -353,12 +353,10 @@ pub enum EngineError {
         oldest: SeqNo,
     },
     /// The log takes no more appends.
-    #[error("log {log} is sealed at {end}")]
+    #[error("log {log} is sealed")]
     Sealed {
         /// Its name.
         log: LogName,
-        /// Its final end.
-        end: SeqNo,
     },
     /// Bytes that were once acknowledged are not what they were.
     #[error("log {log} is corrupt")]
@@ -368,6 +366,9 @@ pub enum EngineError {
         /// The engine's own error, with file and position.
         source: EngineCause,
     },
+    /// The engine as a whole cannot serve now. Nothing was changed.
+    #[error("the engine is unavailable")]
+    Engine(#[source] EngineCause),
     /// There is no room. Nothing was changed; what is stored stays readable.
     #[error("log {log}: no space left")]
     Full {
@@ -392,7 +393,10 @@ impl EngineError {
     /// Tells whether the same call may succeed later without anybody's doing.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::Ambiguous { .. } | Self::Full { .. } => true,
+            Self::Unavailable { .. }
+            | Self::Ambiguous { .. }
+            | Self::Engine(_)
+            | Self::Full { .. } => true,
             Self::Exists { .. }
             | Self::NotFound { .. }
             | Self::Fenced { .. }
@@ -415,6 +419,7 @@ impl EngineError {
             | Self::Trimmed { .. }
             | Self::Sealed { .. }
             | Self::Corrupt { .. }
+            | Self::Engine(_)
             | Self::Full { .. } => Outcome::NotApplied,
         }
     }

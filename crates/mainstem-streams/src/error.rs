@@ -407,12 +407,12 @@ impl StreamsError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The engine could not be opened.
-    #[error("the engine cannot be opened")]
+    /// The engine could not list or remove logs.
+    #[error("the engine failed")]
     Engine(#[from] EngineError),
-    /// The log engine of the data directory could not be opened.
+    /// The data directory could not be opened; `LogError::Locked` says who has it open.
     #[error("the log engine cannot be opened")]
-    Log(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Log(#[from] mainstem_log::LogError),
     /// The metadata store could not be opened or read.
     #[error("the catalogue cannot be read")]
     Meta(#[from] MetaError),

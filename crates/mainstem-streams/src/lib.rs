@@ -17,13 +17,13 @@
 
 mod catalogue;
 mod config;
+mod embedded;
 mod engine;
 mod error;
 mod meta;
 mod numbers;
 mod record;
 mod route;
-mod seq_no;
 mod status;
 mod streams;
 mod time_text;
@@ -32,13 +32,14 @@ mod wait;
 
 pub use catalogue::StreamMode;
 pub use config::StreamsConfig;
+pub use embedded::{EmbeddedEngine, EmbeddedOptions};
 pub use engine::{
     Appended, EngineCause, EngineError, LogCursor, LogEngine, LogName, Outcome, PendingAppend,
     ReadFrom, RecordBatch, ShardLog, StoredRecord,
 };
 pub use error::{ErrorKind, OpenError, StreamsError};
+pub use mainstem_log::SeqNo;
 pub use meta::{CATALOGUE_FILE, MetaChange, MetaError, MetaStore, MetaTable, RedbStore};
 pub use record::PayloadError;
-pub use seq_no::SeqNo;
 pub use status::StreamStatus;
 pub use streams::*;

@@ -4,7 +4,7 @@ use mainstem_env::TimestampMs;
 use mainstem_types::{KinesisSeq, KinesisSeqError};
 
 use crate::catalogue::ShardMeta;
-use crate::seq_no::SeqNo;
+use mainstem_log::SeqNo;
 
 /// Returns the number clients see for the record `seq` of `shard`, which arrived at `time`.
 ///

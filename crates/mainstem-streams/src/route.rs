@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
     use crate::catalogue::Closed;
-    use crate::seq_no::SeqNo;
+    use mainstem_log::SeqNo;
 
     fn shards(ranges: &[HashKeyRange]) -> Vec<ShardMeta> {
         let numbered = (0..).zip(ranges);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use mainstem_types::{AccountId, HashKey, HashKeyRange, Region, ShardId, StreamArn, StreamName};
 
 use super::{Closed, Incarnation, ShardMeta, StreamMeta, StreamMode};
-use crate::seq_no::SeqNo;
 use crate::status::StoredStatus;
+use mainstem_log::SeqNo;
 
 /// Returns the value under which `stream` is kept.
 ///

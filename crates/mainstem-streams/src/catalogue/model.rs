@@ -4,8 +4,8 @@ use std::fmt;
 
 use mainstem_types::{HashKeyRange, KinesisSeq, ShardId, StreamArn, StreamName};
 
-use crate::seq_no::SeqNo;
 use crate::status::StoredStatus;
+use mainstem_log::SeqNo;
 
 /// How a stream's capacity is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -23,7 +23,8 @@ pub const CATALOGUE_FILE: &str = "catalogue.redb";
 
 /// A [`MetaStore`] in one redb file.
 pub struct RedbStore {
-    database: Database,
+    /// `None` once it is closed.
+    database: RwLock<Option<Database>>,
     path: PathBuf,
     created: bool,
 }
@@ -48,7 +49,7 @@ impl RedbStore {
         }
         let database = database_at(env, &path, OpenMode::ReadWrite)?;
         let store = Self {
-            database,
+            database: RwLock::new(Some(database)),
             path,
             created,
         };
@@ -64,6 +65,18 @@ impl RedbStore {
     /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Runs `work` on the database, if it is open.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, MetaError>,
+    ) -> Result<T, MetaError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        match &*database {
+            Some(database) => work(database),
+            None => Err(unavailable(redb::StorageError::DatabaseClosed)),
+        }
     }
 
     fn check_version(&self) -> Result<(), MetaError> {
@@ -166,29 +179,43 @@ fn commit_to(database: &Database, changes: &[MetaChange]) -> Result<(), MetaErro
 
 impl MetaStore for RedbStore {
     fn value(&self, table: MetaTable, key: &str) -> Result<Option<Vec<u8>>, MetaError> {
-        let transaction = self.database.begin_read().map_err(unavailable)?;
-        let table = transaction
-            .open_table(definition(table))
-            .map_err(unavailable)?;
-        let value = table.get(key).map_err(unavailable)?;
-        Ok(value.map(|value| value.value().to_vec()))
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(unavailable)?;
+            let table = transaction
+                .open_table(definition(table))
+                .map_err(unavailable)?;
+            let value = table.get(key).map_err(unavailable)?;
+            Ok(value.map(|value| value.value().to_vec()))
+        })
     }
 
     fn scan(&self, table: MetaTable) -> Result<Vec<(String, Vec<u8>)>, MetaError> {
-        let transaction = self.database.begin_read().map_err(unavailable)?;
-        let table = transaction
-            .open_table(definition(table))
-            .map_err(unavailable)?;
-        let mut entries = Vec::new();
-        for entry in table.iter().map_err(unavailable)? {
-            let (key, value) = entry.map_err(unavailable)?;
-            entries.push((key.value().to_owned(), value.value().to_vec()));
-        }
-        Ok(entries)
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(unavailable)?;
+            let table = transaction
+                .open_table(definition(table))
+                .map_err(unavailable)?;
+            let mut entries = Vec::new();
+            for entry in table.iter().map_err(unavailable)? {
+                let (key, value) = entry.map_err(unavailable)?;
+                entries.push((key.value().to_owned(), value.value().to_vec()));
+            }
+            Ok(entries)
+        })
     }
 
     fn commit(&self, changes: &[MetaChange]) -> Result<(), MetaError> {
-        commit_to(&self.database, changes)
+        self.with(|database| commit_to(database, changes))
+    }
+
+    fn close(&self) -> Result<(), MetaError> {
+        // Dropping the database closes it; the lock waits for transactions under way. What fails
+        // there makes the next opening check the whole file, and loses nothing.
+        *self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
 }
 

@@ -84,4 +84,12 @@ pub trait MetaStore: Send + Sync + fmt::Debug {
     /// [`MetaError::Unavailable`] if nothing was changed; [`MetaError::Ambiguous`] if the store
     /// cannot tell whether everything or nothing was changed. It is never a part.
     fn commit(&self, changes: &[MetaChange]) -> Result<(), MetaError>;
+
+    /// Closes the store in good order; later calls fail. Closing twice does nothing.
+    ///
+    /// Whoever keeps other processes away from the store lets them in only after this.
+    ///
+    /// # Errors
+    /// [`MetaError::Unavailable`]; nothing that was committed is lost by it.
+    fn close(&self) -> Result<(), MetaError>;
 }

@@ -30,8 +30,10 @@ pub struct Streams {
 pub(super) struct Inner {
     pub(super) env: Env,
     pub(super) config: StreamsConfig,
-    pub(super) engine: Arc<dyn LogEngine>,
+    /// Before the engine, whose lock keeps other processes away from it: fields are dropped in
+    /// order.
     pub(super) store: Arc<dyn MetaStore>,
+    pub(super) engine: Arc<dyn LogEngine>,
     pub(super) sealer: Sealer,
     /// Held while the catalogue is changed. What it guards is known only to those who change it.
     pub(super) control: Mutex<Control>,
@@ -52,12 +54,18 @@ impl Streams {
         &self.inner.config
     }
 
-    /// Waits for what was accepted and closes the engine; later calls that need a log fail.
+    /// Waits for what was accepted and closes catalogue and engine; later calls that need either
+    /// fail. Another process can open the data directory then.
     ///
     /// # Errors
-    /// [`StreamsError::Engine`]; nothing acknowledged is lost by it.
+    /// [`StreamsError::Meta`] and [`StreamsError::Engine`]; nothing acknowledged is lost by it.
     pub fn close(&self) -> Result<(), StreamsError> {
-        Ok(self.inner.engine.close()?)
+        let _no_change_is_under_way = self.inner.control();
+        // The engine is closed whatever becomes of the catalogue, and after it, as its lock keeps
+        // other processes away from both.
+        let store = self.inner.store.close();
+        self.inner.engine.close()?;
+        Ok(store?)
     }
 }
 

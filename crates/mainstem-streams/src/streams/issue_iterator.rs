@@ -13,9 +13,9 @@ use crate::catalogue::ShardMeta;
 use crate::engine::{EngineError, ReadFrom, ShardLog};
 use crate::error::StreamsError;
 use crate::numbers::{StartNumber, read_start, record_number};
-use crate::seq_no::SeqNo;
 use crate::status::StreamStatus;
 use crate::token::{IteratorPosition, ShardIterator};
+use mainstem_log::SeqNo;
 
 /// Where an iterator begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

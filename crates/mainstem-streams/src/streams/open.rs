@@ -1,6 +1,7 @@
 //! Opening: reading the catalogue and settling what a crash left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
 use mainstem_env::Env;
@@ -11,12 +12,43 @@ use super::facade::{Control, Inner};
 use super::snapshot::Stream;
 use crate::catalogue::{Catalogue, is_shard_log, load};
 use crate::config::StreamsConfig;
+use crate::embedded::{EmbeddedEngine, EmbeddedOptions};
 use crate::engine::{LogEngine, LogName};
 use crate::error::OpenError;
-use crate::meta::MetaStore;
+use crate::meta::{MetaStore, RedbStore};
 use crate::token::Sealer;
 
 impl Streams {
+    /// Opens the streams of the data directory at `dir`, creating it if there is none, with the
+    /// embedded engine and store.
+    ///
+    /// # Durability
+    /// As [`Streams::with_stores`].
+    ///
+    /// # Errors
+    /// [`OpenError::Log`] if the directory cannot be opened, for one because another process has it
+    /// open; otherwise as [`Streams::with_stores`].
+    pub fn open(env: &Env, dir: &Path, config: StreamsConfig) -> Result<Self, OpenError> {
+        Self::open_with(env, dir, config, EmbeddedOptions::default())
+    }
+
+    /// As [`Streams::open`], with options for the engine.
+    ///
+    /// # Errors
+    /// As [`Streams::open`].
+    pub fn open_with(
+        env: &Env,
+        dir: &Path,
+        config: StreamsConfig,
+        options: EmbeddedOptions,
+    ) -> Result<Self, OpenError> {
+        // First, as it keeps other processes away from the catalogue, too.
+        let engine = EmbeddedEngine::open(env, dir, options)?;
+        let store = RedbStore::open(env, dir)?;
+        let is_new = store.is_new();
+        Self::with_stores(env, config, Arc::new(engine), Arc::new(store), is_new)
+    }
+
     /// Opens the streams that `store` knows and `engine` keeps.
     ///
     /// `is_new` says that the store was made just now; then no stream's log may exist yet.

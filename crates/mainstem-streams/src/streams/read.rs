@@ -15,9 +15,9 @@ use crate::engine::{EngineError, ReadFrom, ShardLog, StoredRecord};
 use crate::error::StreamsError;
 use crate::numbers::record_number;
 use crate::record;
-use crate::seq_no::SeqNo;
 use crate::status::StreamStatus;
 use crate::token::{IteratorPosition, ShardIterator};
+use mainstem_log::SeqNo;
 
 /// The records that are wanted.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use mainstem_types::{ShardId, StreamName};
 
 use super::seal::{Kind, Sealer};
 use crate::catalogue::Incarnation;
-use crate::seq_no::SeqNo;
+use mainstem_log::SeqNo;
 
 /// Where in a shard an iterator stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use mainstem_streams::{ErrorKind, StreamsError};
+use mainstem_env::sim::Sim;
+use mainstem_streams::{ErrorKind, StreamsConfig, StreamsError};
 
 use crate::support::{Start, World, texts};
 
@@ -36,7 +37,7 @@ fn a_clock_that_goes_back_does_not_expire_them() {
     let world = World::new();
     let stream = world.create("test", 1);
     let iterator = world.iterator(&stream, "0", Start::TrimHorizon).unwrap();
-    world.clock.go_back(50);
+    world.go_back(50);
     world.read(&iterator).unwrap();
 }
 
@@ -70,7 +71,9 @@ fn a_restart_does_not_invalidate_them() {
 
 #[test]
 fn those_of_another_installation_are_invalid() {
-    let (one, other) = (World::new(), World::new());
+    let one = World::new();
+    let mut other = World::on(Sim::new(2), StreamsConfig::default());
+    other.reopen().unwrap();
     let stream = one.create("test", 1);
     other.create("test", 1);
     let iterator = one.iterator(&stream, "0", Start::TrimHorizon).unwrap();

@@ -141,7 +141,7 @@ impl ModelLog {
         }
         let (log, start) = (self.name.clone(), Self::end(&state));
         if state.sealed {
-            return Err(EngineError::Sealed { log, end: start });
+            return Err(EngineError::Sealed { log });
         }
         if let Some(expected) = expected.filter(|&expected| expected != start) {
             let next = start;

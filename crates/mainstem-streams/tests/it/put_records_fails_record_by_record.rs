@@ -29,10 +29,10 @@ fn full(log: LogName) -> EngineError {
 
 #[test]
 fn a_failed_shard_takes_only_its_own_records_with_it() {
-    let world = World::new();
+    let (world, model) = World::modelled();
     let stream = world.create("test", 2);
     world.put(&stream, "open", b"");
-    world.engine.fail_appends("000000000001", Some(full));
+    model.fail_appends("000000000001", Some(full));
     let records = [entry(b"1", LOW), entry(b"2", HIGH), entry(b"3", LOW)];
     let input = PutRecordsInput {
         stream: &stream,
@@ -55,16 +55,16 @@ fn a_failed_shard_takes_only_its_own_records_with_it() {
     assert_eq!(error.kind(), ErrorKind::InternalFailure);
     assert!(error.is_retryable());
 
-    world.engine.fail_appends("000000000001", None);
+    model.fail_appends("000000000001", None);
     let output = world.streams().put_records(&input).unwrap();
     assert_eq!(output.failed_count(), 0);
 }
 
 #[test]
 fn shards_do_not_wait_for_each_other() {
-    let world = World::new();
+    let (world, model) = World::modelled();
     let stream = world.create("test", 2);
-    world.engine.hold();
+    model.hold();
     let records = [entry(b"1", LOW), entry(b"2", HIGH)];
     let pending = world.streams().put_records_async(&PutRecordsInput {
         stream: &stream,
@@ -73,8 +73,8 @@ fn shards_do_not_wait_for_each_other() {
     let mut pending = pin!(pending.unwrap());
     let mut context = Context::from_waker(Waker::noop());
     assert!(pending.as_mut().poll(&mut context).is_pending());
-    assert_eq!(world.engine.held(), 2, "both shards' appends are under way");
-    world.engine.release();
+    assert_eq!(model.held(), 2, "both shards' appends are under way");
+    model.release();
     let Poll::Ready(output) = pending.as_mut().poll(&mut context) else {
         panic!("all appends are done");
     };
@@ -85,14 +85,14 @@ fn shards_do_not_wait_for_each_other() {
 
 #[test]
 fn one_record_may_be_awaited_too() {
-    let world = World::new();
+    let (world, model) = World::modelled();
     let stream = world.create("test", 1);
-    world.engine.hold();
+    model.hold();
     let record = crate::support::record(&stream, "k", b"late");
     let mut pending = pin!(world.streams().put_record_async(&record).unwrap());
     let mut context = Context::from_waker(Waker::noop());
     assert!(pending.as_mut().poll(&mut context).is_pending());
-    world.engine.release();
+    model.release();
     let Poll::Ready(Ok(put)) = pending.as_mut().poll(&mut context) else {
         panic!("the append is done");
     };

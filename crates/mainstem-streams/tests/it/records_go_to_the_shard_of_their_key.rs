@@ -61,7 +61,7 @@ fn sequence_numbers_grow_whatever_the_clock_does() {
     let mut last = world.put(&stream, "k", b"").sequence_number;
     for step in 0..20 {
         if step % 3 == 0 {
-            world.clock.go_back(2000);
+            world.go_back(2000);
         } else {
             world.advance(1500);
         }

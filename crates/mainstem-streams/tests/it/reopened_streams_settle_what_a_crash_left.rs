@@ -1,5 +1,5 @@
 use mainstem_streams::{
-    LogEngine, LogName, MetaChange, MetaStore, MetaTable, OpenError, StreamStatus, StreamsConfig,
+    LogName, MetaChange, MetaStore, MetaTable, OpenError, StreamStatus, StreamsConfig,
 };
 
 use crate::support::{Start, World, name, provisioned, texts};
@@ -16,14 +16,14 @@ fn everything_is_still_there() {
     let stream = world.create("test", 2);
     world.put(&stream, "a", b"1");
     let before = world.streams().describe_stream_summary(&stream).unwrap();
-    let logs = world.engine.names().unwrap();
+    let logs = world.logs();
     world.reopen().unwrap();
     assert_eq!(
         world.streams().describe_stream_summary(&stream).unwrap(),
         before
     );
     assert_eq!(texts(&world.read_from(&stream, Start::TrimHorizon)), ["1"]);
-    assert_eq!(world.engine.names().unwrap(), logs);
+    assert_eq!(world.logs(), logs);
 }
 
 #[test]
@@ -31,10 +31,10 @@ fn logs_that_nothing_names_are_removed_and_others_kept() {
     let mut world = World::new();
     world.create("kept", 1);
     for text in [LEFTOVER, "somebody-elses", "stream.test"] {
-        world.engine.create(&log(text)).unwrap();
+        world.engine().create(&log(text)).unwrap();
     }
     world.reopen().unwrap();
-    let names = world.engine.names().unwrap();
+    let names = world.logs();
     assert!(!names.contains(&log(LEFTOVER)));
     assert!(names.contains(&log("somebody-elses")));
     assert!(names.contains(&log("stream.test")));
@@ -44,32 +44,28 @@ fn logs_that_nothing_names_are_removed_and_others_kept() {
 #[test]
 fn a_lost_catalogue_does_not_take_the_records_with_it() {
     let mut world = World::closed(StreamsConfig::default());
-    world.engine.create(&log(LEFTOVER)).unwrap();
+    world.engine().create(&log(LEFTOVER)).unwrap();
     let error = world.reopen().unwrap_err();
     assert!(
         matches!(&error, OpenError::CatalogueMissing { logs: 1, example } if example == LEFTOVER),
         "{error}"
     );
-    assert_eq!(world.engine.names().unwrap(), [log(LEFTOVER)]);
+    assert_eq!(world.logs(), [log(LEFTOVER)]);
 }
 
 #[test]
 fn a_lost_log_is_refused_by_name() {
     let mut world = World::new();
     world.create("test", 2);
-    let lost = world.engine.names().unwrap().remove(1);
-    world.engine.remove(&lost).unwrap();
+    let lost = world.logs().remove(1);
+    world.engine().remove(&lost).unwrap();
     let error = world.reopen().unwrap_err();
     let OpenError::ShardLogMissing { stream, shard, log } = &error else {
         panic!("{error}");
     };
     assert_eq!((stream.as_str(), shard.index()), ("test", 1));
     assert_eq!(log, lost.as_str());
-    assert_eq!(
-        world.engine.names().unwrap().len(),
-        1,
-        "nothing was removed"
-    );
+    assert_eq!(world.logs().len(), 1, "nothing was removed");
 }
 
 #[test]
@@ -77,27 +73,27 @@ fn a_due_deletion_is_finished() {
     let mut world = World::new();
     let stream = world.create("test", 2);
     world.streams().delete_stream(&stream).unwrap();
-    assert_eq!(world.engine.names().unwrap().len(), 2);
+    assert_eq!(world.logs().len(), 2);
     world.reopen().unwrap();
     let summary = world.streams().describe_stream_summary(&stream).unwrap();
     assert_eq!(summary.status, StreamStatus::Deleting);
     world.advance(100);
     world.reopen().unwrap();
     assert!(world.streams().describe_stream_summary(&stream).is_err());
-    assert_eq!(world.engine.names().unwrap(), []);
+    assert_eq!(world.logs(), []);
     assert_eq!(world.store().scan(MetaTable::Streams).unwrap(), []);
 }
 
 #[test]
 fn maintenance_frees_what_nobody_sees() {
-    let world = World::new();
+    let mut world = World::new();
     let stream = world.create("test", 2);
     world.streams().delete_stream(&stream).unwrap();
     world.streams().maintain().unwrap();
-    assert_eq!(world.engine.names().unwrap().len(), 2, "not due yet");
+    assert_eq!(world.logs().len(), 2, "not due yet");
     world.advance(100);
     world.streams().maintain().unwrap();
-    assert_eq!(world.engine.names().unwrap(), []);
+    assert_eq!(world.logs(), []);
 }
 
 #[test]

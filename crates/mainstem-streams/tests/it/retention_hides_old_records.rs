@@ -73,10 +73,10 @@ fn reading_goes_on_at_the_trim_horizon() {
     let next = read.next_shard_iterator.unwrap();
     // Records 10 and 20 go while the consumer is away.
     world.streams().decrease_retention(&stream, 24).unwrap();
-    world.clock.advance(5 * HOUR_MS);
+    world.advance(5 * HOUR_MS);
     let iterator = world.iterator(&stream, "0", Start::After(&number)).unwrap();
     assert_eq!(texts(&world.read(&iterator).unwrap()), ["30"]);
-    world.clock.go_back(5 * HOUR_MS);
+    world.go_back(5 * HOUR_MS);
     assert_eq!(texts(&world.read(&next).unwrap()), ["20", "30"]);
 }
 

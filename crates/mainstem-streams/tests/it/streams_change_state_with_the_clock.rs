@@ -39,7 +39,7 @@ fn a_stream_that_was_active_does_not_go_back_with_the_clock() {
     let world = World::new();
     world.create("test", 1);
     assert_eq!(status(&world), Some(StreamStatus::Active));
-    world.clock.go_back(50);
+    world.go_back(50);
     assert_eq!(status(&world), Some(StreamStatus::Active));
 }
 

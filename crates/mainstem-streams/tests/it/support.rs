@@ -1,63 +1,47 @@
-//! A world for streams: an engine, a catalogue and a clock that a test moves.
+//! A world for streams: an engine, a catalogue, and a machine that a test controls.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mainstem_env::{Clock, Elapsed, Env, TimestampMs};
+use mainstem_env::sim::Sim;
+use mainstem_log::Maintenance;
 use mainstem_streams::{
-    CreateStreamInput, GetRecordsInput, GetRecordsOutput, IteratorType, OpenError, PutRecordInput,
-    PutRecordOutput, RedbStore, ShardIteratorInput, Streams, StreamsConfig, StreamsError,
+    CreateStreamInput, EmbeddedEngine, EmbeddedOptions, GetRecordsInput, GetRecordsOutput,
+    IteratorType, LogEngine, LogName, OpenError, PutRecordInput, PutRecordOutput, RedbStore,
+    ShardIteratorInput, Streams, StreamsConfig, StreamsError,
 };
 use mainstem_types::StreamName;
 
 use crate::model_engine::ModelEngine;
 
-/// When the clock starts: 14 November 2023, 22:13:20.
+/// When simulated clocks start: 14 November 2023, 22:13:20.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 
-/// Wall clock and elapsed time that move only when told to.
-#[derive(Debug)]
-pub(crate) struct TestClock(AtomicU64);
+/// The data directory in simulated machines.
+pub(crate) const DIR: &str = "/data";
 
-impl TestClock {
-    pub(crate) fn advance(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
-    }
-
-    pub(crate) fn go_back(&self, ms: u64) {
-        self.0.fetch_sub(ms, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> TimestampMs {
-        TimestampMs(self.0.load(Ordering::SeqCst))
-    }
-
-    fn elapsed(&self) -> Elapsed {
-        Elapsed(Duration::from_millis(self.now().0 - START_MS))
-    }
-
-    fn sleep(&self, duration: Duration) {
-        self.advance(u64::try_from(duration.as_millis()).unwrap());
-    }
-}
-
-/// Streams over the model engine and a real catalogue.
+/// Streams on a simulated machine, over the embedded engine or over the model.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) dir: tempfile::TempDir,
-    pub(crate) clock: Arc<TestClock>,
-    pub(crate) env: Env,
-    pub(crate) engine: ModelEngine,
+    pub(crate) sim: Sim,
     pub(crate) config: StreamsConfig,
+    model: Option<ModelEngine>,
+    engine: Option<Arc<dyn LogEngine>>,
     open: Option<Streams>,
 }
 
+/// Options under which nothing happens that the test did not ask for.
+pub(crate) fn quiet() -> EmbeddedOptions {
+    let mut options = EmbeddedOptions::default();
+    options.engine.maintenance = Maintenance::ByCaller;
+    options
+}
+
 impl World {
+    /// A world over the embedded engine.
     pub(crate) fn new() -> Self {
         Self::with(StreamsConfig::default())
     }
@@ -70,39 +54,76 @@ impl World {
 
     /// A world in which nothing was opened yet.
     pub(crate) fn closed(config: StreamsConfig) -> Self {
-        let clock = Arc::new(TestClock(AtomicU64::new(START_MS)));
-        let env = Env {
-            clock: Arc::<TestClock>::clone(&clock),
-            ..Env::real()
-        };
-        let engine = ModelEngine::new(Arc::<TestClock>::clone(&clock));
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(Sim::new(1), config)
+    }
+
+    /// A world on this machine, in which nothing was opened yet.
+    pub(crate) fn on(sim: Sim, config: StreamsConfig) -> Self {
         Self {
-            dir,
-            clock,
-            env,
-            engine,
+            sim,
             config,
+            model: None,
+            engine: None,
             open: None,
         }
     }
 
-    /// Opens the catalogue alone, for tests that look into it or change it by hand.
-    pub(crate) fn store(&mut self) -> RedbStore {
-        self.open = None;
-        RedbStore::open(&self.env, self.dir.path()).unwrap()
+    /// A world over an engine whose appends can be made to fail or to wait.
+    pub(crate) fn modelled() -> (Self, ModelEngine) {
+        let mut world = Self::closed(StreamsConfig::default());
+        let env = world.sim.env();
+        env.fs.create_dir(Path::new(DIR)).unwrap();
+        let model = ModelEngine::new(env.clock);
+        world.model = Some(model.clone());
+        world.reopen().unwrap();
+        (world, model)
     }
 
-    /// Starts again, as after an end of the process.
+    /// Ends the process in good order.
+    pub(crate) fn close(&mut self) {
+        if let Some(streams) = self.open.take() {
+            streams.close().unwrap();
+        }
+        self.engine = None;
+    }
+
+    /// Opens the engine alone, for tests that look into it or change it by hand.
+    pub(crate) fn engine(&mut self) -> Arc<dyn LogEngine> {
+        if self.engine.is_none() {
+            self.engine = Some(match &self.model {
+                Some(model) => Arc::new(model.clone()),
+                None => {
+                    let engine = EmbeddedEngine::open(&self.sim.env(), Path::new(DIR), quiet());
+                    Arc::new(engine.unwrap())
+                }
+            });
+        }
+        self.engine.clone().unwrap()
+    }
+
+    /// Returns the names of all logs.
+    pub(crate) fn logs(&mut self) -> Vec<LogName> {
+        self.engine().names().unwrap()
+    }
+
+    /// Opens the catalogue alone, for tests that look into it or change it by hand.
+    pub(crate) fn store(&mut self) -> RedbStore {
+        self.close();
+        RedbStore::open(&self.sim.env(), Path::new(DIR)).unwrap()
+    }
+
+    /// Starts again, as after an orderly end of the process.
     pub(crate) fn reopen(&mut self) -> Result<(), OpenError> {
-        let store = self.store();
+        self.close();
+        let engine = self.engine();
+        let store = RedbStore::open(&self.sim.env(), Path::new(DIR))?;
         let is_new = store.is_new();
-        let engine = Arc::new(self.engine.clone());
-        let config = self.config.clone();
-        let store = Arc::new(store);
-        self.open = Some(Streams::with_stores(
-            &self.env, config, engine, store, is_new,
-        )?);
+        let (env, config) = (self.sim.env(), self.config.clone());
+        let opened = Streams::with_stores(&env, config, engine, Arc::new(store), is_new);
+        if opened.is_err() {
+            self.engine = None;
+        }
+        self.open = Some(opened?);
         Ok(())
     }
 
@@ -111,7 +132,12 @@ impl World {
     }
 
     pub(crate) fn advance(&self, ms: u64) {
-        self.clock.advance(ms);
+        self.sim.advance(Duration::from_millis(ms));
+    }
+
+    /// Sets the wall clock back.
+    pub(crate) fn go_back(&self, ms: u64) {
+        self.sim.jump_wall(-i64::try_from(ms).unwrap());
     }
 
     /// Makes a provisioned stream and lets it become active.

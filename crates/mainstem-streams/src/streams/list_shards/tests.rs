@@ -2,8 +2,8 @@ use mainstem_types::{AccountId, HashKeyRange, Region, StreamArn};
 
 use super::*;
 use crate::catalogue::{Closed, StreamMeta, StreamMode};
-use crate::seq_no::SeqNo;
 use crate::status::StoredStatus;
+use mainstem_log::SeqNo;
 
 const HOUR: u64 = 3_600_000;
 
