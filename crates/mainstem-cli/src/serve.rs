@@ -66,7 +66,7 @@ async fn serve(settings: Settings) -> Result<()> {
             .with_context(|| format!("cannot open the data in {}", settings.data.display()))?
     };
     let bound = Server::bind(settings.server(), env, streams.clone()).await;
-    let served = match bound {
+    let served: Result<()> = match bound {
         Ok(server) => {
             greet(&settings, server.local_addr())?;
             let stop = async {
