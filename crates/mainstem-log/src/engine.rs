@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use mainstem_env::{Env, LockAttempt, LockHeld, OpenMode, replace_file};
 
@@ -52,7 +52,8 @@ pub(crate) struct EngineState {
     /// What the last orderly close wrote down, for shards not opened since.
     clean: Mutex<BTreeMap<String, CleanShard>>,
     keeper: Keeper,
-    lock: Mutex<Option<Box<dyn LockHeld>>>,
+    /// Shared by those who open shards, alone for the one who closes.
+    lock: RwLock<Option<Box<dyn LockHeld>>>,
 }
 
 /// A shard that was asked for; opening one does not hold up the others.
@@ -91,7 +92,7 @@ impl Engine {
             shards: Mutex::new(BTreeMap::new()),
             clean: Mutex::new(clean),
             keeper,
-            lock: Mutex::new(Some(lock)),
+            lock: RwLock::new(Some(lock)),
         });
         if let Maintenance::EveryMs(interval_ms) = maintenance {
             Keeper::start(&state, interval_ms)?;
@@ -116,7 +117,8 @@ impl Engine {
         let state = self.state();
         let options = options.validated()?;
         let dir = state.shard_dir(name);
-        let entry = state.entry(name)?;
+        let _open = state.keep_open()?;
+        let entry = state.entry(name);
         let mut slot = entry.state.lock();
         let fs = &state.shared.files.env.fs;
         match fs.create_dir(&dir) {
@@ -149,7 +151,8 @@ impl Engine {
     pub fn shard(&self, name: &ShardName, options: ShardOptions) -> Result<Shard, LogError> {
         let state = self.state();
         let options = options.validated()?;
-        let entry = state.entry(name)?;
+        let _open = state.keep_open()?;
+        let entry = state.entry(name);
         let mut slot = entry.state.lock();
         if let Some(shard) = &*slot {
             return Ok(Shard::new(Arc::clone(shard)));
@@ -181,7 +184,8 @@ impl Engine {
     /// [`LogError::ShardNotFound`]; [`LogError::Io`] if a file cannot be removed.
     pub fn remove_shard(&self, name: &ShardName) -> Result<(), LogError> {
         let state = self.state();
-        let entry = state.entry(name)?;
+        let _open = state.keep_open()?;
+        let entry = state.entry(name);
         let mut slot = entry.state.lock();
         let gone = LogError::ShardNotFound(name.to_string());
         if let Some(shard) = slot.take() {
@@ -261,13 +265,18 @@ impl EngineState {
         self.dir.join(names::SHARDS).join(name.as_str())
     }
 
-    fn entry(&self, name: &ShardName) -> Result<Arc<Entry>, LogError> {
-        if self.lock.lock().is_none() {
-            return Err(LogError::Closed);
+    fn entry(&self, name: &ShardName) -> Arc<Entry> {
+        Arc::clone(self.shards.lock().entry(name.clone()).or_default())
+    }
+
+    /// Keeps the engine from being closed while a shard is opened, created or removed.
+    fn keep_open(&self) -> Result<RwLockReadGuard<'_, Option<Box<dyn LockHeld>>>, LogError> {
+        let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            Err(LogError::Closed)
+        } else {
+            Ok(lock)
         }
-        Ok(Arc::clone(
-            self.shards.lock().entry(name.clone()).or_default(),
-        ))
     }
 
     fn recover(
@@ -311,7 +320,8 @@ impl EngineState {
 
     fn close(&self) -> Result<(), LogError> {
         // Held to the end: another process must not come in before everything is written down.
-        let Some(lock) = self.lock.lock().take() else {
+        let mut slot = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(lock) = slot.take() else {
             return Ok(());
         };
         self.keeper.stop();

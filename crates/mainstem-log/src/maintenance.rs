@@ -135,6 +135,9 @@ impl Keeper {
             }
             self.clock_holds.add(1);
         }
+        self.idle
+            .lock()
+            .retain(|name, _| shards.iter().any(|shard| shard.name == *name));
         for shard in shards {
             let mut failed = |error: &LogError| {
                 report.failures = report.failures.saturating_add(1);

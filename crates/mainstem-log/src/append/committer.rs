@@ -300,15 +300,16 @@ impl<S: CommitSink> Committer<S> {
         }
     }
 
-    /// Runs `work` on the sink if nobody commits at the moment; `None` if somebody does. A fatal
-    /// failure poisons.
+    /// Runs `work` on the sink if nobody commits at the moment; `None` if somebody does, or if no
+    /// append is taken any more. A fatal failure poisons.
     pub(crate) fn try_exclusive<T>(
         &self,
         work: impl FnOnce(&mut S) -> Result<T, CommitFailure>,
     ) -> Option<Result<T, LogError>> {
         {
             let mut core = self.core.lock();
-            if core.committing {
+            // After a close, what was written down about the shard must stay true.
+            if core.committing || core.refused.is_some() {
                 return None;
             }
             core.committing = true;

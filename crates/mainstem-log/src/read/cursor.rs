@@ -174,6 +174,8 @@ impl Cursor {
                 break;
             }
         }
+        // All that was durable when this began and is not found below is older than the time.
+        let durable_end = self.next;
         let Some(segment) = first else { return Ok(()) };
         let position = locate::by_time(segment, time_ms, &self.shard.counters)?;
         self.next = segment.base;
@@ -191,7 +193,10 @@ impl Cursor {
                     self.next = found.seq;
                     return Ok(());
                 }
-                None => return Ok(()),
+                None => {
+                    self.next = self.next.max(durable_end);
+                    return Ok(());
+                }
             }
         }
     }

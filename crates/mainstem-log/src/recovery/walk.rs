@@ -149,6 +149,7 @@ impl<'a> Walker<'a> {
     /// returns its position and the end of the last word that is not zero.
     pub(crate) fn later_group(&mut self, from: u64) -> Result<(Option<u64>, u64), LogError> {
         const CHUNK: usize = 1 << 20;
+        const ZEROS: [u8; 512] = [0; 512];
         let salt = self.salt;
         let (mut at, mut last_used) = (from, from);
         while at < self.end {
@@ -159,13 +160,20 @@ impl<'a> Walker<'a> {
                 break;
             }
             let mut offset = 0;
-            while let Some(word) = chunk.get(offset..).filter(|rest| !rest.is_empty())
-                && offset < CHUNK
-            {
+            while offset < CHUNK {
+                let Some(rest) = chunk.get(offset..).filter(|rest| !rest.is_empty()) else {
+                    break;
+                };
+                // Allocated space is mostly zeros: pass over a block of them at a time.
+                let block = rest.get(..ZEROS.len()).unwrap_or(rest);
+                if ZEROS.starts_with(block) {
+                    offset = offset.saturating_add(block.len().next_multiple_of(8));
+                    continue;
+                }
                 let here = at.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX));
-                if word.iter().take(8).any(|byte| *byte != 0) {
+                if rest.iter().take(8).any(|byte| *byte != 0) {
                     last_used = here.saturating_add(8);
-                    let proof = GroupHeader::decode(word, salt)
+                    let proof = GroupHeader::decode(rest, salt)
                         .is_some_and(|header| header.durable_upto > from);
                     if proof {
                         return Ok((Some(here), last_used));
