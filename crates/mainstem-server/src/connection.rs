@@ -92,8 +92,8 @@ async fn connection(stream: TcpStream, state: Arc<State>, watcher: Watcher) {
     state.metrics.connections_open.fetch_add(1, Relaxed);
     let head_timeout = Duration::from_millis(state.config.settings().head_timeout_ms);
     // Which protocol it is shows only in the first bytes, and waiting for them has no other limit.
-    let spoke = tokio::time::timeout(head_timeout, stream.readable()).await;
-    if matches!(spoke, Ok(Ok(()))) {
+    let spoke = tokio::time::timeout(head_timeout, stream.peek(&mut [0])).await;
+    if matches!(spoke, Ok(Ok(1..))) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
