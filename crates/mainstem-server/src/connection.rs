@@ -136,8 +136,9 @@ async fn talk(stream: TcpStream, state: &Arc<State>, head_timeout: Duration, wat
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(head_timeout)
-        .initial_stream_window_size(HTTP2_WINDOW_BYTES)
-        .initial_connection_window_size(HTTP2_WINDOW_BYTES);
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_STREAMS_MAX * HTTP2_STREAM_WINDOW_BYTES);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let state = Arc::clone(state);
         async move { Ok::<_, Infallible>(service::answer(state, request).await) }
@@ -155,6 +156,11 @@ const MAINTENANCE_PAUSE: Duration = Duration::from_secs(10);
 /// Between two attempts to accept after one failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Bytes a client may send before it must wait for leave; a body of the largest size then takes
-/// few round trips.
-const HTTP2_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Requests that one HTTP/2 connection may have under way.
+const HTTP2_STREAMS_MAX: u32 = 128;
+
+/// Bytes of one request that a client may send before they are read.
+///
+/// The window of a connection is that of all its requests together: those that wait for room can
+/// then fill their own windows and never that of a request which has room and must go on.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
