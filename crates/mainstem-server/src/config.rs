@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::error::ServerError;
 
-/// The settings of the server; [`ServerConfig::validate`] checks them once.
+/// The settings of the server; [`Server::bind`](crate::Server::bind) checks them.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Where to listen. Default `127.0.0.1:4567`; port 0 picks a free one.

@@ -16,10 +16,11 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
     time::MissedTickBehavior,
 };
 
-use crate::{operations::failure, service, state::State};
+use crate::{metrics::Metrics, operations::failure, service, state::State};
 
 /// Accepts connections until `shutdown` is ready, then waits for those under way.
 pub(crate) async fn serve(
@@ -29,6 +30,7 @@ pub(crate) async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(state.config.settings().connections_max));
+    let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let mut maintenance = tokio::time::interval(MAINTENANCE_PAUSE);
     maintenance.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,10 +38,12 @@ pub(crate) async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             _ = maintenance.tick() => maintain(state),
+            // Forgets connections that have ended; a panic in one was reported by its hook.
+            Some(_) = connections.join_next() => {}
             accepted = accept(listener, &places) => {
                 if let Some((stream, place)) = accepted {
                     let connection = connection(stream, Arc::clone(state), graceful.watcher());
-                    tokio::spawn(async move {
+                    connections.spawn(async move {
                         connection.await;
                         drop(place);
                     });
@@ -55,6 +59,7 @@ pub(crate) async fn serve(
     {
         tracing::warn!(?drain, "requests still under way are cut off");
     }
+    connections.shutdown().await;
 }
 
 /// Lets the streams layer free the space of deleted streams, on a thread that may block.
@@ -88,18 +93,37 @@ async fn accept(
 
 /// Speaks HTTP/1.1, or HTTP/2 if the client begins with its preface, until the client goes.
 async fn connection(stream: TcpStream, state: Arc<State>, watcher: Watcher) {
-    state.metrics.connections.fetch_add(1, Relaxed);
-    state.metrics.connections_open.fetch_add(1, Relaxed);
+    let _counted = Counted::new(&state.metrics);
     let head_timeout = Duration::from_millis(state.config.settings().head_timeout_ms);
-    // Which protocol it is shows only in the first bytes, and waiting for them has no other limit.
-    let spoke = tokio::time::timeout(head_timeout, stream.readable()).await;
-    if matches!(spoke, Ok(Ok(()))) {
+    // Which protocol it is shows only in the first bytes, and waiting for them has no other end.
+    let mut first = [0];
+    let spoke = tokio::select! {
+        spoke = tokio::time::timeout(head_timeout, stream.peek(&mut first)) => spoke,
+        () = state.stopping() => return,
+    };
+    if matches!(spoke, Ok(Ok(1..))) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
         talk(stream, &state, head_timeout, watcher).await;
     }
-    state.metrics.connections_open.fetch_sub(1, Relaxed);
+}
+
+/// Counts a connection as open until dropped, so also if its task is cut off.
+struct Counted<'m>(&'m Metrics);
+
+impl<'m> Counted<'m> {
+    fn new(metrics: &'m Metrics) -> Self {
+        metrics.connections.fetch_add(1, Relaxed);
+        metrics.connections_open.fetch_add(1, Relaxed);
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, Relaxed);
+    }
 }
 
 async fn talk(stream: TcpStream, state: &Arc<State>, head_timeout: Duration, watcher: Watcher) {
@@ -112,8 +136,9 @@ async fn talk(stream: TcpStream, state: &Arc<State>, head_timeout: Duration, wat
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(head_timeout)
-        .initial_stream_window_size(HTTP2_WINDOW_BYTES)
-        .initial_connection_window_size(HTTP2_WINDOW_BYTES);
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_STREAMS_MAX * HTTP2_STREAM_WINDOW_BYTES);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let state = Arc::clone(state);
         async move { Ok::<_, Infallible>(service::answer(state, request).await) }
@@ -131,6 +156,11 @@ const MAINTENANCE_PAUSE: Duration = Duration::from_secs(10);
 /// Between two attempts to accept after one failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Bytes a client may send before it must wait for leave; a body of the largest size then takes
-/// few round trips.
-const HTTP2_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Requests that one HTTP/2 connection may have under way.
+const HTTP2_STREAMS_MAX: u32 = 128;
+
+/// Bytes of one request that a client may send before they are read.
+///
+/// The window of a connection is that of all its requests together: those that wait for room can
+/// then fill their own windows and never that of a request which has room and must go on.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;

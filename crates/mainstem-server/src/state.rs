@@ -1,13 +1,10 @@
 //! What all requests share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use mainstem_env::Env;
 use mainstem_streams::Streams;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{config::Checked, metrics::Metrics};
 
@@ -20,7 +17,7 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// Room for bodies, in units of [`BODY_UNIT_BYTES`].
     pub(crate) bodies: Semaphore,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
 }
 
 impl State {
@@ -33,19 +30,28 @@ impl State {
             streams,
             metrics: Metrics::new(),
             bodies,
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
         })
     }
 
     /// Tells whether new requests are welcome.
     pub(crate) fn is_ready(&self) -> bool {
-        // Pairs with the store below; nothing else is published through the flag.
-        !self.stopping.load(Ordering::Acquire)
+        !*self.stopping.borrow()
     }
 
-    /// Makes [`State::is_ready`] false for good.
+    /// Makes [`State::is_ready`] false for good, and [`State::stopping`] ready.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.send_replace(true);
+    }
+
+    /// Waits until the server stops.
+    pub(crate) async fn stopping(&self) {
+        // The sender is a field of this value, so the wait ends in no other way.
+        let _ = self
+            .stopping
+            .subscribe()
+            .wait_for(|stopping| *stopping)
+            .await;
     }
 }
 

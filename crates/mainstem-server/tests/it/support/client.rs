@@ -146,7 +146,7 @@ impl Client {
             if let Some(end) = end(&self.received) {
                 return end;
             }
-            let mut buffer = [0; 64 * 1024];
+            let mut buffer = vec![0; 64 * 1024];
             let n = self.stream.read(&mut buffer).unwrap();
             assert!(
                 n > 0,

@@ -16,7 +16,7 @@ pub(crate) struct TestServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     stopped: JoinHandle<()>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl TestServer {
@@ -26,7 +26,7 @@ impl TestServer {
     }
 
     /// Starts a server with other settings; the port is a free one all the same.
-    pub(crate) fn start_with(config: ServerConfig) -> Self {
+    pub(crate) fn start_with(mut config: ServerConfig) -> Self {
         let directory = TempDir::new().unwrap();
         let env = Env::real();
         let engine = Arc::new(MemoryEngine::new(Arc::clone(&env.clock)));
@@ -39,10 +39,7 @@ impl TestServer {
             .enable_all()
             .build()
             .unwrap();
-        let config = ServerConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            ..config
-        };
+        config.listen = "127.0.0.1:0".parse().unwrap();
         let server = runtime
             .block_on(Server::bind(config, env, streams))
             .unwrap();
@@ -56,7 +53,7 @@ impl TestServer {
             address,
             stop,
             stopped,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -80,7 +77,7 @@ impl TestServer {
         Stopping {
             runtime: self.runtime,
             stopped: self.stopped,
-            _directory: self._directory,
+            _directory: self.directory,
         }
     }
 }
