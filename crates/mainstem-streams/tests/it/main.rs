@@ -1,6 +1,10 @@
 //! Streams, seen from outside; one file per behaviour.
 
 #[cfg(test)]
+mod a_failing_disk_loses_no_record;
+#[cfg(test)]
+mod concurrent_callers_see_one_order;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod errors_say_what_kinesis_says;
