@@ -21,6 +21,8 @@ mod power_loss_keeps_catalogue_and_logs_in_step;
 #[cfg(test)]
 mod put_records_fails_record_by_record;
 #[cfg(test)]
+mod reads_agree_with_a_list;
+#[cfg(test)]
 mod reads_end_at_closed_shards;
 #[cfg(test)]
 mod reads_stop_at_their_limits;
