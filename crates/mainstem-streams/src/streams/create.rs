@@ -7,9 +7,11 @@ use mainstem_types::{HashKeyRange, ShardId, StreamArn, StreamName, limits};
 
 use super::Streams;
 use super::facade::{Control, Inner, put_stream};
+use super::shard_handle::ShardHandle;
 use super::snapshot::Stream;
 use crate::catalogue::{Incarnation, ShardMeta, StreamMeta, StreamMode};
 use crate::error::StreamsError;
+use crate::meta::MetaError;
 use crate::status::{StoredStatus, StreamStatus};
 
 /// A stream to be made.
@@ -65,9 +67,15 @@ impl Inner {
             what: "a shard's log can have no name",
         })?;
         self.create_logs(&stream)?;
-        // If this fails the logs stay: the commit may have happened all the same, and then they
-        // must be there. If it has not, opening removes them.
-        self.store.commit(&[put])?;
+        if let Err(error) = self.store.commit(&[put]) {
+            // Only if it is certain that the catalogue does not name them: otherwise the stream may
+            // be there after a restart, and a named log must exist. If it is not, opening removes
+            // them.
+            if matches!(error, MetaError::Unavailable { .. }) {
+                self.remove_logs(stream.handles());
+            }
+            return Err(error.into());
+        }
         self.show(name, Arc::new(stream));
         Ok(())
     }
@@ -76,15 +84,24 @@ impl Inner {
     fn create_logs(&self, stream: &Stream) -> Result<(), StreamsError> {
         for (made, handle) in stream.handles().iter().enumerate() {
             if let Err(error) = self.engine.create(handle.name()) {
-                for handle in stream.handles().iter().take(made.saturating_add(1)) {
-                    if let Err(error) = self.engine.remove(handle.name()) {
-                        tracing::warn!(log = %handle.name(), %error, "log is left until restart");
-                    }
-                }
+                let (made, _) = stream.handles().split_at(made);
+                self.remove_logs(made);
+                // It may exist in part.
+                self.remove_logs(std::slice::from_ref(handle));
                 return Err(error.into());
             }
         }
         Ok(())
+    }
+
+    /// Removes logs that nothing names any more. What cannot be removed is left to the next start.
+    pub(super) fn remove_logs(&self, handles: &[Arc<ShardHandle>]) {
+        for handle in handles {
+            handle.forget();
+            if let Err(error) = self.engine.remove(handle.name()) {
+                tracing::warn!(log = %handle.name(), %error, "log without a stream is left");
+            }
+        }
     }
 
     fn check_limits(&self, mode: StreamMode, shard_count: NonZeroU32) -> Result<(), StreamsError> {

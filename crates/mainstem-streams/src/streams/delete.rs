@@ -66,13 +66,7 @@ impl Inner {
         };
         for stream in due {
             self.forget(control, &stream)?;
-            for handle in stream.handles() {
-                handle.forget();
-                if let Err(error) = self.engine.remove(handle.name()) {
-                    // The stream is gone all the same; the next start removes the log.
-                    tracing::warn!(log = %handle.name(), %error, "log of a deleted stream is left");
-                }
-            }
+            self.remove_logs(stream.handles());
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use mainstem_types::{KinesisSeq, StreamName};
 
 use super::Streams;
 use super::facade::Inner;
+use super::put::or_gone;
 use super::snapshot::Stream;
 use crate::catalogue::ShardMeta;
 use crate::engine::{EngineError, ReadFrom, ShardLog};
@@ -96,7 +97,8 @@ impl Streams {
             return Err(missing());
         }
         let start = inner.start(input, shard, now_ms)?;
-        let log = handle.log(inner.engine.as_ref())?;
+        let log = handle.log(inner.engine.as_ref());
+        let log = log.map_err(|error| or_gone(error, missing()))?;
         inner.seal_iterator(&ShardIterator {
             stream: stream.meta.name().clone(),
             incarnation: stream.meta.incarnation,

@@ -122,8 +122,10 @@ impl Streams {
     /// the record may be stored all the same.
     pub fn put_record(&self, input: &PutRecordInput<'_>) -> Result<PutRecordOutput, StreamsError> {
         let (target, batch) = self.inner.prepare_one(input)?;
-        let appended = target.log.append(batch, None)?;
-        Ok(target.output(&appended, 0))
+        match target.log.append(batch, None) {
+            Ok(appended) => Ok(target.output(&appended, 0)),
+            Err(error) => Err(or_gone(error, self.inner.not_found(input.stream))),
+        }
     }
 
     /// As [`Streams::put_record`], but waits for durability in a `Future`.
@@ -133,7 +135,12 @@ impl Streams {
     pub fn put_record_async(&self, input: &PutRecordInput<'_>) -> Result<PendingPut, StreamsError> {
         let (target, batch) = self.inner.prepare_one(input)?;
         let append = target.log.append_async(batch, None);
-        Ok(PendingPut { target, append })
+        let not_found = self.inner.not_found(input.stream);
+        Ok(PendingPut {
+            target,
+            append,
+            not_found,
+        })
     }
 
     /// Stores records and returns once each is durable or has failed.
@@ -197,6 +204,8 @@ impl Target {
 pub struct PendingPut {
     target: Target,
     append: PendingAppend,
+    /// What to say if the stream was deleted meanwhile.
+    not_found: StreamsError,
 }
 
 impl Future for PendingPut {
@@ -206,7 +215,7 @@ impl Future for PendingPut {
         match Pin::new(&mut self.append).poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(appended)) => Poll::Ready(Ok(self.target.output(&appended, 0))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(or_gone(error, self.not_found.clone()))),
         }
     }
 }
@@ -283,7 +292,11 @@ impl Inner {
             explicit_hash_key: input.explicit_hash_key,
         };
         let bytes = check_size(&stream, &entry, None)?;
-        let target = self.target(&stream, route(&stream, &entry)?)?;
+        let target = self.target(&stream, route(&stream, &entry)?);
+        let target = target.map_err(|error| match error {
+            StreamsError::Engine(error) => or_gone(error, self.not_found(input.stream)),
+            other => other,
+        })?;
         if let Some(number) = input.sequence_number_for_ordering {
             let end = target.log.durable_end()?;
             if !is_valid_ordering(&target.shard, number, end, self.now_ms()) {
@@ -402,6 +415,14 @@ fn push(
     Ok(())
 }
 
+/// Says `gone` if a log does not exist any more: its stream was deleted after the call had begun.
+pub(super) fn or_gone(error: EngineError, gone: StreamsError) -> StreamsError {
+    match error {
+        EngineError::NotFound { .. } => gone,
+        other => other.into(),
+    }
+}
+
 fn no_shard(stream: &Stream) -> StreamsError {
     StreamsError::Broken {
         stream: stream.meta.name().clone(),
@@ -410,6 +431,9 @@ fn no_shard(stream: &Stream) -> StreamsError {
 }
 
 fn log_failure(shard: ShardId, error: &EngineError) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let error: &dyn std::error::Error = error;
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    let cause = causes.join(": ");
     tracing::error!(%shard, %error, cause, "records of a PutRecords request were not stored");
 }

@@ -9,6 +9,7 @@ use mainstem_types::{HashKeyRange, KinesisSeq, ShardId, StreamArn, StreamName, l
 
 use super::Streams;
 use super::facade::Inner;
+use super::put::or_gone;
 use super::snapshot::Stream;
 use crate::catalogue::ShardMeta;
 use crate::engine::{EngineError, ReadFrom, ShardLog, StoredRecord};
@@ -119,7 +120,8 @@ impl Streams {
         if shard.is_expired(stream.meta.horizon_ms(now_ms)) {
             return Err(missing());
         }
-        let log = handle.log(inner.engine.as_ref())?;
+        let log = handle.log(inner.engine.as_ref());
+        let log = log.map_err(|error| or_gone(error, missing()))?;
         let most = limits::GET_RECORDS_RECORDS_MAX;
         let limit = input.limit.map_or(most, |limit| limit.min(most));
         let found = Reader {

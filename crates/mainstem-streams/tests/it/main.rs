@@ -1,6 +1,10 @@
 //! Streams, seen from outside; one file per behaviour.
 
 #[cfg(test)]
+mod a_failing_disk_loses_no_record;
+#[cfg(test)]
+mod concurrent_callers_see_one_order;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod errors_say_what_kinesis_says;
@@ -16,6 +20,8 @@ mod model_engine;
 mod power_loss_keeps_catalogue_and_logs_in_step;
 #[cfg(test)]
 mod put_records_fails_record_by_record;
+#[cfg(test)]
+mod reads_agree_with_a_list;
 #[cfg(test)]
 mod reads_end_at_closed_shards;
 #[cfg(test)]

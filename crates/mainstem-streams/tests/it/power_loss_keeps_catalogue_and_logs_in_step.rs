@@ -87,10 +87,9 @@ fn open(sim: &Sim) -> Result<Streams, String> {
 /// Tells whether what `span` covers must have happened, may have, or cannot have by `at_op`.
 fn expected(span: Option<&Span>, at_op: u64) -> Expected {
     match span {
-        None => Expected::No,
         Some(span) if at_op >= *span.end() => Expected::Yes,
         Some(span) if at_op >= *span.start() => Expected::Maybe,
-        Some(_) => Expected::No,
+        Some(_) | None => Expected::No,
     }
 }
 
@@ -188,12 +187,11 @@ fn check_records(
     ))
 }
 
-/// Checks every `step`-th moment of a life with some states of the disk at each.
-fn survive(strictness: Strictness, step: usize, seeds: u64) {
+/// Checks every moment of a life with some states of the disk at each.
+fn survive(strictness: Strictness, seeds: u64) {
     let sim = Sim::new(3);
     let life = live(&sim);
-    let mut states = 0;
-    for at_op in (0..=sim.op_count()).step_by(step) {
+    for at_op in 0..=sim.op_count() {
         for seed in 0..seeds {
             let mut choices = match seed {
                 0 => Choices::drop_all(),
@@ -207,20 +205,18 @@ fn survive(strictness: Strictness, step: usize, seeds: u64) {
                     sim.op_count()
                 );
             }
-            states += 1;
         }
     }
-    assert!(states > 100, "{states}");
 }
 
 #[test]
 fn on_a_strict_disk() {
-    survive(Strictness::StrictPosix, 1, 3);
+    survive(Strictness::StrictPosix, 8);
 }
 
 #[test]
 fn on_a_disk_like_ext4() {
-    survive(Strictness::Ext4Like, 1, 3);
+    survive(Strictness::Ext4Like, 8);
 }
 
 #[test]

@@ -43,6 +43,36 @@ fn a_decrease_hides_at_once_and_an_increase_does_not_bring_back() {
 }
 
 #[test]
+fn not_even_those_who_remember_the_place_see_hidden_records_again() {
+    let (world, stream) = forty_hours();
+    let oldest = world.iterator(&stream, "0", Start::TrimHorizon).unwrap();
+    let read = world.read_up_to(&oldest, Some(2)).unwrap();
+    let after_first = world
+        .read_up_to(&oldest, Some(1))
+        .unwrap()
+        .next_shard_iterator;
+    let [first, second] = [0, 1].map(|i| read.records[i].sequence_number.to_string());
+    world.streams().decrease_retention(&stream, 24).unwrap();
+    world.streams().increase_retention(&stream, 8760).unwrap();
+    for iterator in [oldest, after_first.unwrap()] {
+        assert_eq!(texts(&world.read(&iterator).unwrap()), ["20", "30"]);
+    }
+    for start in [
+        Start::At(&first),
+        Start::After(&first),
+        Start::At(&second),
+        Start::After(&second),
+        Start::Time(0),
+    ] {
+        assert_eq!(
+            texts(&world.read_from(&stream, start)),
+            ["20", "30"],
+            "{start:?}"
+        );
+    }
+}
+
+#[test]
 fn an_increase_shows_nothing_that_was_out_of_the_old_retention() {
     let (world, stream) = forty_hours();
     world.advance(15 * HOUR_MS);
