@@ -1,5 +1,5 @@
 //! What `serve` can be told, and where from: defaults, then `mainstem.toml`, then variables named
-//! `MAINSTEM_*`, then flags. Later ones win; a key that nobody knows is an error.
+//! `MAINSTEM_*`, then flags. Later ones win; a key in the file that nobody knows is an error.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,15 @@ use serde::{Deserialize, Serialize};
 /// The file that is read if it lies in the working directory.
 const FILE: &str = "mainstem.toml";
 const PREFIX: &str = "MAINSTEM_";
-/// Variables with our prefix that are no settings of the server.
-const OTHER_VARIABLES: &[&str] = &["log", "config"];
+/// The settings that variables can give; others with our prefix are somebody else's.
+const KEYS: &[&str] = &[
+    "data",
+    "listen",
+    "region",
+    "account",
+    "transition_ms",
+    "drain_timeout_ms",
+];
 
 /// The settings of `mainstem serve`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +79,7 @@ impl Settings {
         };
         Figment::from(Serialized::defaults(Self::default()))
             .merge(toml)
-            .merge(Env::prefixed(PREFIX).ignore(OTHER_VARIABLES))
+            .merge(Env::prefixed(PREFIX).only(KEYS))
             .merge(Serialized::defaults(flags))
             .extract()
             .context("the configuration cannot be used")
@@ -94,5 +101,49 @@ impl Settings {
             drain_timeout_ms: self.drain_timeout_ms,
             ..ServerConfig::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_can_give_every_setting() {
+        let settings = figment::value::Value::serialize(Settings::default()).unwrap();
+        let keys: Vec<&str> = settings
+            .as_dict()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut known = KEYS.to_vec();
+        known.sort_unstable();
+        assert_eq!(keys, known);
+    }
+
+    #[test]
+    fn a_key_that_nobody_knows_is_an_error_and_flags_win() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("some.toml");
+        let write = |text: &str| {
+            let env = mainstem_env::Env::real();
+            mainstem_env::replace_file(&*env.fs, dir.path(), "some.toml", text.as_bytes()).unwrap();
+        };
+        write("listn = \"127.0.0.1:1\"");
+        let error = Settings::load(Some(&file), &Flags::default()).unwrap_err();
+        assert!(crate::report::chain(&error).contains("listn"), "{error:#}");
+        write("region = \"eu-west-1\"\ntransition_ms = 0\nlisten = \"127.0.0.1:1\"");
+        let flags = Flags {
+            listen: Some(([127, 0, 0, 1], 2).into()),
+            data: None,
+        };
+        let settings = Settings::load(Some(&file), &flags).unwrap();
+        assert_eq!(
+            (settings.region.as_str(), settings.transition_ms),
+            ("eu-west-1", 0)
+        );
+        assert_eq!(settings.listen.port(), 2);
+        assert!(Settings::load(Some(&dir.path().join("none")), &flags).is_err());
     }
 }
