@@ -48,7 +48,6 @@ def no_stream(name):
         ("list_shards", {}),
         ("put_record", {"Data": b"x", "PartitionKey": "k"}),
         ("put_records", {"Records": [{"Data": b"x", "PartitionKey": "k"}]}),
-        ("get_shard_iterator", {"ShardId": FIRST_SHARD, "ShardIteratorType": "LATEST"}),
         ("increase_stream_retention_period", {"RetentionPeriodHours": 48}),
         ("decrease_stream_retention_period", {"RetentionPeriodHours": 48}),
     ],
@@ -58,6 +57,18 @@ def test_a_stream_that_is_not_there(kinesis, absent, operation, arguments):
     refused(call, NOT_FOUND, no_stream(absent), StreamName=absent, **arguments)
     arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{absent}"
     refused(call, NOT_FOUND, no_stream(absent), StreamARN=arn, **arguments)
+
+
+def test_an_iterator_of_a_stream_that_is_not_there_blames_the_shard(kinesis, absent):
+    message = f"Shard {FIRST_SHARD} in stream {absent} under account {ACCOUNT} does not exist"
+    refused(
+        kinesis.get_shard_iterator,
+        NOT_FOUND,
+        message,
+        StreamName=absent,
+        ShardId=FIRST_SHARD,
+        ShardIteratorType="LATEST",
+    )
 
 
 def test_a_name_that_is_taken(kinesis, stream):
