@@ -12,8 +12,9 @@
 //!    nothing names.
 //! 3. **Opening** settles what a crash left: a log that nothing names is removed, and a stream whose
 //!    deletion is due is deleted. A named log that does not exist cannot come from a crash: it is
-//!    corruption, and opening is refused. So is a new, empty catalogue beside logs of streams, which
-//!    would otherwise be taken for leftovers and removed.
+//!    corruption, and opening is refused. So is a new catalogue beside logs of streams, which would
+//!    otherwise be taken for leftovers and removed: a catalogue stays new until it was opened
+//!    beside none.
 //!
 //! Only logs whose names have the form that this layer gives are ever removed; others in the same
 //! data directory are left alone.
@@ -34,4 +35,4 @@ pub(crate) use codec::{decode_stream, encode_stream};
 pub use model::StreamMode;
 pub(crate) use model::{Closed, Incarnation, ShardMeta, StreamMeta};
 pub(crate) use names::{is_shard_log, shard_log};
-pub(crate) use open::{Catalogue, load};
+pub(crate) use open::{Catalogue, adopt, load};

@@ -15,15 +15,19 @@ pub(crate) struct Catalogue {
     pub(crate) streams: BTreeMap<StreamName, StreamMeta>,
     /// Seconds that the sequence numbers of deleted streams have used, by stream name.
     pub(crate) retired: BTreeMap<String, u64>,
-    pub(crate) token_key: [u8; TOKEN_KEY_BYTES],
+    /// `None` in a store that no streams were opened with yet.
+    pub(crate) token_key: Option<TokenKey>,
 }
 
-/// Reads the whole catalogue, and makes the key of iterators and tokens if there is none yet.
+/// The key of iterators and tokens: as long as the output of SHA-256, as a longer one would gain
+/// nothing.
+pub(crate) type TokenKey = [u8; 32];
+
+/// Reads the whole catalogue.
 ///
 /// # Errors
-/// [`OpenError::Meta`] from the store, [`OpenError::Corrupt`] if a value makes no sense,
-/// [`OpenError::Random`] if the system has no randomness.
-pub(crate) fn load(store: &dyn MetaStore, random: &dyn Random) -> Result<Catalogue, OpenError> {
+/// [`OpenError::Meta`] from the store, [`OpenError::Corrupt`] if a value makes no sense.
+pub(crate) fn load(store: &dyn MetaStore) -> Result<Catalogue, OpenError> {
     let mut streams = BTreeMap::new();
     for (key, value) in store.scan(MetaTable::Streams)? {
         let stream =
@@ -36,23 +40,29 @@ pub(crate) fn load(store: &dyn MetaStore, random: &dyn Random) -> Result<Catalog
             .map_err(|error| corrupt(MetaTable::Retired, &key, &error.to_string()))?;
         retired.insert(key, epoch_s);
     }
+    let token_key = match store.value(MetaTable::Store, TOKEN_KEY)? {
+        // It is there before the first stream.
+        None if !streams.is_empty() => Err(corrupt(MetaTable::Store, TOKEN_KEY, "missing")),
+        None => Ok(None),
+        Some(stored) => {
+            let key = TokenKey::try_from(stored);
+            let key = key.map_err(|_| corrupt(MetaTable::Store, TOKEN_KEY, "wrong length"));
+            key.map(Some)
+        }
+    };
     Ok(Catalogue {
         streams,
         retired,
-        token_key: token_key(store, random)?,
+        token_key: token_key?,
     })
 }
 
-fn token_key(
-    store: &dyn MetaStore,
-    random: &dyn Random,
-) -> Result<[u8; TOKEN_KEY_BYTES], OpenError> {
-    if let Some(stored) = store.value(MetaTable::Store, TOKEN_KEY)? {
-        return stored
-            .try_into()
-            .map_err(|_| corrupt(MetaTable::Store, TOKEN_KEY, "wrong length"));
-    }
-    let mut key = [0; TOKEN_KEY_BYTES];
+/// Gives a new store its key, and so makes it one that streams were opened with.
+///
+/// # Errors
+/// [`OpenError::Meta`] from the store, [`OpenError::Random`] if the system has no randomness.
+pub(crate) fn adopt(store: &dyn MetaStore, random: &dyn Random) -> Result<TokenKey, OpenError> {
+    let mut key = TokenKey::default();
     random.fill(&mut key).map_err(OpenError::Random)?;
     store.commit(&[MetaChange::Put {
         table: MetaTable::Store,
@@ -70,6 +80,3 @@ fn corrupt(table: MetaTable, key: &str, what: &str) -> OpenError {
 
 /// Where the key of iterators and tokens lies in [`MetaTable::Store`].
 const TOKEN_KEY: &str = "token_key";
-
-/// Bytes of the key: as many as the output of SHA-256, so that a longer one would gain nothing.
-const TOKEN_KEY_BYTES: usize = 32;

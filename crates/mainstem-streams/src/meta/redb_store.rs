@@ -26,7 +26,6 @@ pub struct RedbStore {
     /// `None` once it is closed.
     database: RwLock<Option<Database>>,
     path: PathBuf,
-    created: bool,
 }
 
 impl RedbStore {
@@ -43,23 +42,16 @@ impl RedbStore {
     /// is no store, [`MetaError::Open`] and [`MetaError::Io`] for the system's errors.
     pub fn open(env: &Env, dir: &Path) -> Result<Self, MetaError> {
         let path = dir.join(CATALOGUE_FILE);
-        let created = env.fs.metadata(&path).map_err(io_at(&path))?.is_none();
-        if created {
+        if env.fs.metadata(&path).map_err(io_at(&path))?.is_none() {
             create(env, dir, &path)?;
         }
         let database = database_at(env, &path, OpenMode::ReadWrite)?;
         let store = Self {
             database: RwLock::new(Some(database)),
             path,
-            created,
         };
         store.check_version()?;
         Ok(store)
-    }
-
-    /// Tells whether the store was made by this call of [`RedbStore::open`].
-    pub fn is_new(&self) -> bool {
-        self.created
     }
 
     /// Returns the path of the file.

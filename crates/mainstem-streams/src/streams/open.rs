@@ -10,7 +10,7 @@ use mainstem_types::StreamName;
 use super::Streams;
 use super::facade::{Control, Inner};
 use super::snapshot::Stream;
-use crate::catalogue::{Catalogue, is_shard_log, load};
+use crate::catalogue::{Catalogue, adopt, is_shard_log, load};
 use crate::config::StreamsConfig;
 use crate::embedded::{EmbeddedEngine, EmbeddedOptions};
 use crate::engine::{LogEngine, LogName};
@@ -45,13 +45,10 @@ impl Streams {
         // First, as it keeps other processes away from the catalogue, too.
         let engine = EmbeddedEngine::open(env, dir, options)?;
         let store = RedbStore::open(env, dir)?;
-        let is_new = store.is_new();
-        Self::with_stores(env, config, Arc::new(engine), Arc::new(store), is_new)
+        Self::with_stores(env, config, Arc::new(engine), Arc::new(store))
     }
 
     /// Opens the streams that `store` knows and `engine` keeps.
-    ///
-    /// `is_new` says that the store was made just now; then no stream's log may exist yet.
     ///
     /// # Durability
     /// What a crash left half-done is finished or removed, as the order in which streams are made
@@ -64,17 +61,20 @@ impl Streams {
         config: StreamsConfig,
         engine: Arc<dyn LogEngine>,
         store: Arc<dyn MetaStore>,
-        is_new: bool,
     ) -> Result<Self, OpenError> {
         let Catalogue {
             streams,
             retired,
             token_key,
-        } = load(store.as_ref(), env.random.as_ref())?;
+        } = load(store.as_ref())?;
         let logs = engine.names()?;
-        if is_new {
-            refuse_nameless(&logs)?;
-        }
+        let token_key = match token_key {
+            Some(token_key) => token_key,
+            None => {
+                refuse_nameless(&logs)?;
+                adopt(store.as_ref(), env.random.as_ref())?
+            }
+        };
         let mut snapshots = BTreeMap::new();
         for (name, meta) in streams {
             let stream = Stream::new(meta).ok_or_else(|| OpenError::Corrupt {

@@ -117,9 +117,8 @@ impl World {
         self.close();
         let engine = self.engine();
         let store = RedbStore::open(&self.sim.env(), Path::new(DIR))?;
-        let is_new = store.is_new();
         let (env, config) = (self.sim.env(), self.config.clone());
-        let opened = Streams::with_stores(&env, config, engine, Arc::new(store), is_new);
+        let opened = Streams::with_stores(&env, config, engine, Arc::new(store));
         if opened.is_err() {
             self.engine = None;
         }

@@ -33,7 +33,7 @@ impl TestServer {
         let store = Arc::new(RedbStore::open(&env, directory.path()).unwrap());
         let mut streams_config = StreamsConfig::default();
         streams_config.transition_ms = 0;
-        let streams = Streams::with_stores(&env, streams_config, engine, store, true).unwrap();
+        let streams = Streams::with_stores(&env, streams_config, engine, store).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
