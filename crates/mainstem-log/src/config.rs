@@ -1,5 +1,8 @@
 //! Options, checked once.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::error::LogError;
 use crate::limits::{
     BATCH_SEGMENT_FRACTION, HOUR_MS, RETENTION_MS_MAX, RETENTION_MS_MIN, SEGMENT_BYTES_MAX,
@@ -29,6 +32,34 @@ pub struct EngineOptions {
     /// The most files mapped at a time; beyond it reads copy. Default 16,384, at least 1. Linux
     /// allows a process 65,530 maps unless told otherwise (`vm.max_map_count`).
     pub maps_max: usize,
+    /// How fast sealed segments are verified in the background, in bytes per second. Default 1 MiB;
+    /// 0 switches it off. Everything is read once a day at most. Damage is logged and counted
+    /// ([`ShardMetrics::scrub_errors`](crate::ShardMetrics::scrub_errors)), never touched.
+    pub scrub_bytes_per_s: u64,
+    /// Called once for each shard that is poisoned, with the cause, by the thread that met it. A
+    /// server may end its process here. Default none.
+    pub on_poison: Option<PoisonHook>,
+}
+
+/// A function that learns that a shard is poisoned.
+#[derive(Clone)]
+pub struct PoisonHook(Arc<dyn Fn(&LogError) + Send + Sync>);
+
+impl PoisonHook {
+    /// Returns a hook that calls `function`, which must not use the engine.
+    pub fn new(function: impl Fn(&LogError) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    pub(crate) fn call(&self, cause: &LogError) {
+        (self.0)(cause);
+    }
+}
+
+impl fmt::Debug for PoisonHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PoisonHook")
+    }
 }
 
 /// Who runs the maintenance of an engine.
@@ -50,6 +81,8 @@ impl Default for EngineOptions {
             maintenance: Maintenance::EveryMs(1000),
             idle_ms: 30_000,
             maps_max: 16_384,
+            scrub_bytes_per_s: 1 << 20,
+            on_poison: None,
         }
     }
 }

@@ -81,8 +81,9 @@ impl Engine {
             pool: Arc::new(SyncPool::new(options.sync_threads_max)),
             budget: Arc::new(Budget::new(options.queued_bytes_max)),
             fate: Arc::new(EngineFate::default()),
+            on_poison: options.on_poison.clone(),
         };
-        let keeper = Keeper::new(env);
+        let keeper = Keeper::new(env, options.scrub_bytes_per_s);
         let maintenance = options.maintenance;
         let state = Arc::new(EngineState {
             dir: dir.to_path_buf(),

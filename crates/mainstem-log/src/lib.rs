@@ -41,6 +41,7 @@ mod offline;
 mod read;
 mod recovery;
 mod retention;
+mod scrub;
 mod segment;
 mod seq;
 mod shard;
@@ -50,7 +51,7 @@ mod watermark;
 
 pub use append::batch::Batch;
 pub use append::pending::{Append, Appended};
-pub use config::{AppendOptions, EngineOptions, Maintenance, ShardOptions};
+pub use config::{AppendOptions, EngineOptions, Maintenance, PoisonHook, ShardOptions};
 pub use engine::Engine;
 pub use error::{LogError, Outcome};
 pub use maintenance::MaintenanceReport;

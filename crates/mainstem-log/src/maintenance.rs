@@ -1,4 +1,5 @@
-//! What an engine does by itself: rolls by age, retention, and giving up what idle shards hold.
+//! What an engine does by itself: rolls by age, retention, giving up what idle shards hold, and
+//! verifying what is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::error::LogError;
 use crate::metrics::Counter;
 use crate::retention::policy::ClockWatch;
 use crate::retention::trim::trim;
+use crate::scrub::Scrubber;
 use crate::shard::{ShardName, ShardState};
 use crate::sync::{Condvar, Mutex};
 
@@ -38,6 +40,7 @@ pub(crate) struct Keeper {
     clock: Mutex<ClockWatch>,
     clock_holds: Counter,
     idle: Mutex<BTreeMap<ShardName, Idle>>,
+    scrubber: Scrubber,
     stop: Mutex<Stop>,
     stopped: Condvar,
 }
@@ -57,11 +60,12 @@ struct Stop {
 }
 
 impl Keeper {
-    pub(crate) fn new(env: &Env) -> Self {
+    pub(crate) fn new(env: &Env, scrub_bytes_per_s: u64) -> Self {
         Self {
             clock: Mutex::new(ClockWatch::new(env.clock.now(), env.clock.elapsed())),
             clock_holds: Counter::default(),
             idle: Mutex::new(BTreeMap::new()),
+            scrubber: Scrubber::new(scrub_bytes_per_s, env.clock.elapsed()),
             stop: Mutex::new(Stop::default()),
             stopped: Condvar::new(),
         }
@@ -161,6 +165,7 @@ impl Keeper {
             }
             self.rest_shard(shard, elapsed, idle_ms);
         }
+        self.scrubber.pass(shards, elapsed);
         report
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct ShardCounters {
     pub(crate) torn_bytes: Counter,
     pub(crate) recovered_bytes: Counter,
     pub(crate) poisoned: Counter,
+    pub(crate) scrubbed_bytes: Counter,
+    pub(crate) scrub_errors: Counter,
 }
 
 impl ShardCounters {
@@ -75,6 +77,10 @@ pub struct ShardMetrics {
     pub recovered_bytes: u64,
     /// Bytes after the last whole group that recovery cut off: never acknowledged.
     pub torn_bytes: u64,
+    /// Bytes of sealed segments verified in the background.
+    pub scrubbed_bytes: u64,
+    /// Sealed segments that did not verify then.
+    pub scrub_errors: u64,
     /// Segments at present.
     pub segments: u64,
     /// Whether appends are refused until the engine is opened again: 1 or 0.

@@ -13,7 +13,7 @@ use crate::append::budget::Budget;
 use crate::append::committer::{Committer, Delegate};
 use crate::append::pending::{Append, Appended};
 use crate::append::writer::ShardWriter;
-use crate::config::{AppendOptions, ShardOptions, check_retention_ms};
+use crate::config::{AppendOptions, PoisonHook, ShardOptions, check_retention_ms};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::limits::{BATCH_SEGMENT_FRACTION, RECORD_SEGMENT_FRACTION, SHARD_NAME_BYTES_MAX};
@@ -109,6 +109,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<SyncPool>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) fate: Arc<EngineFate>,
+    pub(crate) on_poison: Option<PoisonHook>,
 }
 
 /// Connects a committer with the rest of its shard and engine.
@@ -117,6 +118,7 @@ struct Link {
     shard: Weak<ShardState>,
     pool: Arc<SyncPool>,
     fate: Arc<EngineFate>,
+    on_poison: Option<PoisonHook>,
 }
 
 impl Delegate for Link {
@@ -137,6 +139,9 @@ impl Delegate for Link {
             let _the_first_cause_stays = self.fate.0.set(poisoned.clone());
         }
         shard.watermark.end(poisoned);
+        if let Some(hook) = &self.on_poison {
+            hook.call(error);
+        }
     }
 }
 
@@ -189,6 +194,7 @@ impl ShardState {
                 shard: Weak::clone(shard),
                 pool: Arc::clone(&shared.pool),
                 fate: Arc::clone(&shared.fate),
+                on_poison: shared.on_poison.clone(),
             };
             let committer = Committer::new(
                 name.to_string(),
@@ -376,6 +382,8 @@ impl ShardState {
             index_faults: counters.index_faults.value(),
             recovered_bytes: counters.recovered_bytes.value(),
             torn_bytes: counters.torn_bytes.value(),
+            scrubbed_bytes: counters.scrubbed_bytes.value(),
+            scrub_errors: counters.scrub_errors.value(),
             segments: u64::try_from(self.segments.snapshot().len()).unwrap_or(u64::MAX),
             poisoned: counters.poisoned.value().min(1),
         }

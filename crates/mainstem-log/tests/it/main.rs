@@ -6,3 +6,5 @@ mod appends_are_numbered_and_read_back;
 mod kit;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
+#[cfg(test)]
+mod scrubbing_finds_rot;
