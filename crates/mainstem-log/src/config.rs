@@ -122,6 +122,10 @@ pub struct ShardOptions {
     /// How long a commit waits for company before it begins, in µs. Default 0: the next group forms
     /// while the last one syncs, which needs no waiting. At most 1,000,000.
     pub linger_us: u64,
+    /// How far ahead of the data of a busy shard space is filled with zeros, in bytes. Default 8 MiB;
+    /// 0 switches it off, 64 KiB at least otherwise. Syncs into space that was written before are
+    /// cheaper, for twice the bytes written. A shard is busy above 300 syncs per second.
+    pub prewrite_bytes: u64,
 }
 
 impl Default for ShardOptions {
@@ -133,6 +137,7 @@ impl Default for ShardOptions {
             queued_bytes_max: 8 << 20,
             group_bytes_max: 1 << 20,
             linger_us: 0,
+            prewrite_bytes: 8 << 20,
         }
     }
 }
@@ -153,6 +158,9 @@ impl ShardOptions {
         let half = self.segment_bytes / BATCH_SEGMENT_FRACTION;
         self.group_bytes_max = self.group_bytes_max.min(half);
         at_least("group_bytes_max", self.group_bytes_max, half.min(4096))?;
+        if self.prewrite_bytes > 0 {
+            at_least("prewrite_bytes", self.prewrite_bytes, 64 << 10)?;
+        }
         between("linger_us", self.linger_us, 0, 1_000_000)?;
         Ok(self)
     }

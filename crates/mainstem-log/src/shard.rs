@@ -22,11 +22,12 @@ use crate::read::cursor::{Cursor, Start};
 use crate::read::follow::Ready;
 use crate::recovery::open::{Opened, Site};
 use crate::retention::policy;
+use crate::segment::prewrite::Pace;
 use crate::segment::set::SegmentSet;
 use crate::segment::shared::Segment;
 use crate::seq::SeqNo;
 use crate::sync::Mutex;
-use crate::sync_pool::SyncPool;
+use crate::sync_pool::{Job, SyncPool};
 use crate::watermark::Watermark;
 
 /// The name of a shard: 1 to 200 of `A-Z a-z 0-9 _ . -`, not beginning with a dot.
@@ -124,7 +125,7 @@ struct Link {
 impl Delegate for Link {
     fn lead_soon(&self) {
         if let Some(shard) = self.shard.upgrade() {
-            self.pool.submit(shard);
+            self.pool.submit(Job::Lead(shard));
         }
     }
 
@@ -184,6 +185,8 @@ impl ShardState {
             segments: Arc::clone(&segments),
             watermark: Arc::clone(&watermark),
             counters: Arc::clone(&counters),
+            pool: Arc::clone(&shared.pool),
+            pace: Pace::default(),
         };
         let budgets = [
             Arc::new(Budget::new(options.queued_bytes_max)),

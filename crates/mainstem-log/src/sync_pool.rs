@@ -1,12 +1,32 @@
-//! Threads that commit for asynchronous appends. They start on demand and sleep in the kernel.
+//! Threads that commit for asynchronous appends, and write zeros ahead of busy segments. They start
+//! on demand and sleep in the kernel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::segment::prewrite::Filling;
 use crate::shard::ShardState;
 use crate::sync::{Condvar, Mutex};
 
-/// A small pool of threads; each takes the next shard with a pending group and leads its commit.
+/// What a thread of the pool is asked to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Lead the commit of a shard's pending group. There is at most one for each shard.
+    Lead(Arc<ShardState>),
+    /// Fill a range with zeros. There is at most one for each shard.
+    Prewrite(Filling),
+}
+
+impl Job {
+    fn run(self) {
+        match self {
+            Self::Lead(shard) => shard.committer.lead(),
+            Self::Prewrite(filling) => filling.fill(),
+        }
+    }
+}
+
+/// A small pool of threads; each takes the next job.
 #[derive(Debug)]
 pub(crate) struct SyncPool {
     threads_max: usize,
@@ -16,8 +36,8 @@ pub(crate) struct SyncPool {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Shards whose lead is on offer. A shard is in it once at most, so the shards bound it.
-    queue: VecDeque<Arc<ShardState>>,
+    /// The shards bound it: each has two jobs in it at most.
+    queue: VecDeque<Job>,
     threads: usize,
     idle: usize,
     stopped: bool,
@@ -36,10 +56,10 @@ impl SyncPool {
         self.state.lock().threads
     }
 
-    /// Has a thread lead the commit of `shard`.
-    pub(crate) fn submit(self: &Arc<Self>, shard: Arc<ShardState>) {
+    /// Has a thread do `job`.
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) {
         let mut state = self.state.lock();
-        state.queue.push_back(shard);
+        state.queue.push_back(job);
         if state.idle >= state.queue.len() {
             drop(state);
             self.work.notify_one();
@@ -68,24 +88,21 @@ impl SyncPool {
     }
 
     fn drain(&self) {
-        while let Some(shard) = { self.state.lock().queue.pop_front() } {
-            shard.committer.lead();
+        while let Some(job) = { self.state.lock().queue.pop_front() } {
+            job.run();
         }
     }
 
     fn run(&self) {
         let mut state = self.state.lock();
         loop {
-            if let Some(shard) = state.queue.pop_front() {
+            if let Some(job) = state.queue.pop_front() {
                 drop(state);
                 // A panic has poisoned the shard by the time it arrives here; the thread goes on.
-                let led = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    shard.committer.lead();
-                }));
-                if led.is_err() {
-                    tracing::error!(shard = %shard.name, "a commit panicked");
+                let run = std::panic::AssertUnwindSafe(|| job.run());
+                if std::panic::catch_unwind(run).is_err() {
+                    tracing::error!("a thread that syncs panicked");
                 }
-                drop(shard);
                 state = self.state.lock();
             } else if state.stopped {
                 state.threads = state.threads.saturating_sub(1);

@@ -11,9 +11,11 @@ use crate::format::manifest::CleanShard;
 use crate::format::segment_header::PreviousSegment;
 use crate::metrics::ShardCounters;
 use crate::segment::active::{ActiveSegment, Birth};
+use crate::segment::prewrite::Pace;
 use crate::segment::seal::seal;
 use crate::segment::set::SegmentSet;
 use crate::seq::SeqNo;
+use crate::sync_pool::{Job, SyncPool};
 use crate::watermark::Watermark;
 
 /// The writer of a shard: the sink of its committer.
@@ -28,6 +30,8 @@ pub(crate) struct ShardWriter {
     pub(crate) segments: Arc<SegmentSet>,
     pub(crate) watermark: Arc<Watermark>,
     pub(crate) counters: Arc<ShardCounters>,
+    pub(crate) pool: Arc<SyncPool>,
+    pub(crate) pace: Pace,
 }
 
 /// Where the next group goes.
@@ -69,6 +73,7 @@ impl CommitSink for ShardWriter {
         let next = active.next;
         self.watermark.publish(next);
         self.counters.committed(group.records(), bytes);
+        self.prewrite_ahead();
         Ok(())
     }
 }
@@ -109,6 +114,19 @@ impl ShardWriter {
         self.place = Place::Missing(successor);
         self.counters.rolled();
         Ok(())
+    }
+
+    /// Has zeros written ahead of the data if the shard is busy.
+    fn prewrite_ahead(&mut self) {
+        let window = self.options.prewrite_bytes;
+        if window == 0 || !self.pace.count(self.files.env.clock.elapsed()) {
+            return;
+        }
+        if let Place::Active(active) = &mut self.place
+            && let Some(filling) = active.prewrite(window, self.options.segment_bytes)
+        {
+            self.pool.submit(Job::Prewrite(filling));
+        }
     }
 
     /// Seals the active segment if it holds records that are old enough, and creates its successor:
@@ -160,6 +178,7 @@ impl ShardWriter {
         let Place::Active(active) = &mut self.place else {
             return Err(CommitFailure::Refused(crate::LogError::Closed));
         };
+        active.wait_for_prewrite().map_err(CommitFailure::Fatal)?;
         let last_time_ms = if active.has_records() {
             active.newest_ms
         } else {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mainstem_env::{File, OpenMode};
 
+use super::prewrite::{Claim, Filling};
 use super::shared::Segment;
 use crate::append::committer::CommitFailure;
 use crate::append::group::{Group, Placed};
@@ -37,11 +38,17 @@ pub(crate) struct ActiveSegment {
     pub(crate) next: SeqNo,
     pub(crate) oldest_ms: u64,
     pub(crate) newest_ms: u64,
+    claim: Arc<Claim>,
+    /// The end of what was last filled with zeros, or is being filled.
+    prewritten: u64,
     /// Where the newest index entry points.
     indexed_upto: u64,
     /// Entries of the group being written; kept for its memory.
     due: Vec<IndexEntry>,
 }
+
+/// Zeros are written in whole pages, so that none of them shares one with data.
+const PAGE_BYTES: u64 = 4096;
 
 /// What recovery found out about a segment that is to be written to.
 #[derive(Debug)]
@@ -173,6 +180,8 @@ impl ActiveSegment {
             next: tail.next,
             oldest_ms: tail.oldest_ms,
             newest_ms: tail.newest_ms,
+            claim: Arc::new(Claim::new()),
+            prewritten: 0,
             indexed_upto,
             due: Vec::new(),
         }
@@ -263,6 +272,8 @@ impl ActiveSegment {
         );
         let path = self.segment.path();
         let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
+        let end = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.claim.keep_out(end).map_err(CommitFailure::Fatal)?;
         file.write_all_at(bytes, start).map_err(fatal)?;
         file.sync_data().map_err(fatal)?;
 
@@ -279,6 +290,49 @@ impl ActiveSegment {
         self.index
             .record(&self.files, &self.due, mark, self.header.salt);
         Ok(())
+    }
+
+    /// Claims space ahead of the data to be filled with zeros, if what was filled runs out: `window`
+    /// bytes, in two halves, so that one is used while the other is filled.
+    pub(crate) fn prewrite(&mut self, window: u64, data_bytes_max: u64) -> Option<Filling> {
+        let half = (window / 2).next_multiple_of(PAGE_BYTES);
+        let ahead = self.prewritten.saturating_sub(self.data_end);
+        if ahead > half {
+            return None;
+        }
+        // What is written while the zeros are must not have to wait for them.
+        let margin = self
+            .data_end
+            .saturating_add(window / 8)
+            .next_multiple_of(PAGE_BYTES);
+        let start = self.prewritten.max(margin);
+        let end = start.saturating_add(half).min(data_bytes_max);
+        if end <= start {
+            return None;
+        }
+        if end > self.allocated {
+            let file = self.file().ok()?;
+            // Without room for zeros there is still room for data.
+            file.allocate(end).ok()?;
+            self.allocated = end;
+        }
+        let path = self.segment.path();
+        let file = self.files.env.fs.open(path, OpenMode::ReadWrite).ok()?;
+        if !self.claim.try_claim(start..end) {
+            return None;
+        }
+        self.prewritten = end;
+        Some(Filling {
+            file,
+            path: path.to_path_buf(),
+            range: start..end,
+            claim: Arc::clone(&self.claim),
+        })
+    }
+
+    /// Waits until no zeros are being written any more.
+    pub(crate) fn wait_for_prewrite(&self) -> Result<(), LogError> {
+        self.claim.keep_out(u64::MAX)
     }
 
     /// Returns the entry that says where the data ends.

@@ -2,6 +2,7 @@
 //! of the newest ([`active`]).
 
 pub(crate) mod active;
+pub(crate) mod prewrite;
 pub(crate) mod seal;
 pub(crate) mod set;
 pub(crate) mod shared;

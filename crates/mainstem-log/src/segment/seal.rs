@@ -13,6 +13,8 @@ use crate::seq::SeqNo;
 /// On `Ok` the footer survives a power cut. A refusal changed nothing that matters: the segment is
 /// still active, with more space allocated at most.
 pub(crate) fn seal(active: &mut ActiveSegment) -> Result<PreviousSegment, CommitFailure> {
+    // Zeros written behind the footer would make the file longer than it says.
+    active.wait_for_prewrite().map_err(CommitFailure::Fatal)?;
     let entries = active.segment.index_entries();
     let (block, footer) = index_and_footer(active, &entries);
     let path = active.segment.path().to_path_buf();

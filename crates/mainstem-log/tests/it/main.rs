@@ -8,3 +8,5 @@ mod kit;
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
 mod scrubbing_finds_rot;
+#[cfg(test)]
+mod zeros_ahead_never_meet_data;
