@@ -10,7 +10,7 @@ use crate::kit::{engine_options, name, read_all};
 #[test]
 fn every_record_of_busy_producers_is_there_across_rolls() {
     const PRODUCERS: u32 = 8;
-    const RECORDS: u32 = 400;
+    const RECORDS: u32 = 1000;
     let dir = tempfile::tempdir().unwrap();
     let engine = Engine::open(&Env::real(), dir.path(), engine_options()).unwrap();
     let mut options = ShardOptions::default();
