@@ -12,11 +12,11 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
@@ -188,8 +188,8 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
 /// One log: the records of one shard.
 ///
 /// # Concurrency
-/// Callers may share it. Appends keep the order in which they were called or, if asynchronous, first
-/// polled, as far as a caller can tell one.
+/// Callers may share it. Appends keep the order of their calls, as far as there is one, unless the
+/// engine is so busy that an asynchronous one has to wait before it can begin.
 pub trait ShardLog: Send + Sync + fmt::Debug {
     /// Appends `batch`, which is not empty, and returns once it is durable.
     ///
@@ -204,11 +204,11 @@ pub trait ShardLog: Send + Sync + fmt::Debug {
     /// stored all the same.
     fn append(&self, batch: RecordBatch, expected: Option<SeqNo>) -> Result<Appended, EngineError>;
 
-    /// As [`ShardLog::append`], but waits in a future. It begins when that is first polled.
+    /// As [`ShardLog::append`], but waits in a future. What needs no waiting is done before this
+    /// returns: the caller's thread pays for it, and not the one that polls.
     ///
     /// # Cancel safety
-    /// A future that is dropped before it was polled appends nothing. Later, dropping it leaves open
-    /// whether the append takes place.
+    /// Dropping the future leaves open whether the append takes place.
     fn append_async(&self, batch: RecordBatch, expected: Option<SeqNo>) -> PendingAppend;
 
     /// Returns a cursor that reads on from `from`.
@@ -261,11 +261,25 @@ pub trait LogCursor: Send + fmt::Debug {
 pub struct PendingAppend(Pin<Box<dyn Future<Output = Result<Appended, EngineError>> + Send>>);
 
 impl PendingAppend {
-    /// Wraps the future of an engine.
+    /// Wraps the future of an append that is under way, or of an engine that may leave its beginning
+    /// to whoever polls.
     pub fn new(
         future: impl Future<Output = Result<Appended, EngineError>> + Send + 'static,
     ) -> Self {
         Self(Box::pin(future))
+    }
+
+    /// Wraps a future that begins when it is polled, and polls it once.
+    pub fn begin(
+        future: impl Future<Output = Result<Appended, EngineError>> + Send + 'static,
+    ) -> Self {
+        let mut future = Box::pin(future);
+        // Nobody needs to be woken yet: whoever waits polls first, and is registered then.
+        let mut context = Context::from_waker(Waker::noop());
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(result) => Self(Box::pin(ready(result))),
+            Poll::Pending => Self(future),
+        }
     }
 
     /// Blocks the calling thread until the result is there.

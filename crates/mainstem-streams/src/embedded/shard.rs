@@ -1,5 +1,6 @@
 //! One log.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,23 +60,28 @@ impl EmbeddedShard {
 impl ShardLog for EmbeddedShard {
     fn append(&self, batch: RecordBatch, expected: Option<SeqNo>) -> Result<Appended, EngineError> {
         let _inside = self.gate.enter().ok_or_else(|| self.sealed())?;
-        let frames = frames(&batch).map_err(|error| self.error(error))?;
-        let appended = self.shard.append(&frames, options(expected));
-        Ok(told(appended.map_err(|error| self.error(error))?))
+        let mut payloads = batch.payloads();
+        let appended = match (payloads.next(), payloads.next(), expected) {
+            // The most frequent append of all needs no batch in between.
+            (Some(payload), None, None) => self.shard.append_one(payload),
+            _ => frames(&batch).and_then(|frames| self.shard.append(&frames, options(expected))),
+        };
+        appended.map(told).map_err(|error| self.error(error))
     }
 
     fn append_async(&self, batch: RecordBatch, expected: Option<SeqNo>) -> PendingAppend {
-        let (shard, gate) = (self.shard.clone(), Arc::clone(&self.gate));
+        let Some(inside) = self.gate.enter() else {
+            return PendingAppend::new(ready(Err(self.sealed())));
+        };
+        let append = match frames(&batch) {
+            Ok(frames) => self.shard.append_async(frames, options(expected)),
+            Err(error) => return PendingAppend::new(ready(Err(self.error(error)))),
+        };
         let name = self.name.clone();
-        PendingAppend::new(async move {
+        PendingAppend::begin(async move {
             // Held over every wait; a future that is dropped lets go of it, too.
-            let Some(_inside) = gate.enter() else {
-                return Err(EngineError::Sealed { log: name });
-            };
-            let appended = match frames(&batch) {
-                Ok(frames) => shard.append_async(frames, options(expected)).await,
-                Err(error) => Err(error),
-            };
+            let _inside = inside;
+            let appended = append.await;
             appended
                 .map(told)
                 .map_err(|error| engine_error(&name, error))

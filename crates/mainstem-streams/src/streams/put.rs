@@ -198,7 +198,7 @@ impl Target {
 /// A record on its way.
 ///
 /// # Cancel safety
-/// Nothing is stored before it is first polled. Dropped later, it does not take the record back.
+/// Dropping it does not take the record back.
 #[derive(Debug)]
 #[must_use = "a record is only known to be durable once the result is seen"]
 pub struct PendingPut {
@@ -223,7 +223,7 @@ impl Future for PendingPut {
 /// Records on their way.
 ///
 /// # Cancel safety
-/// Nothing is stored before it is first polled. Dropped later, it does not take the records back.
+/// Dropping it does not take the records back.
 #[derive(Debug)]
 #[must_use = "records are only known to be durable once the results are seen"]
 pub struct PendingPuts {

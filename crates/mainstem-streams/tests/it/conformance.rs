@@ -1,9 +1,7 @@
 //! What every engine does, whatever keeps its logs.
 
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use mainstem_env::TimestampMs;
@@ -134,7 +132,15 @@ impl Subject<'_> {
         assert_eq!(appended.seqs, SeqNo(0)..SeqNo(2));
         let refused = log.append_async(batch(&[b"c"]), Some(SeqNo(9))).wait();
         assert!(matches!(refused, Err(EngineError::Fenced { .. })));
-        assert_eq!(read(log.as_ref(), ReadFrom::Oldest).len(), 2);
+        let pending = ["c", "d", "e"].map(|text| {
+            let batch = batch(&[text.as_bytes()]);
+            log.append_async(batch, None)
+        });
+        // In the order of the calls, however they are waited for.
+        for (pending, start) in pending.into_iter().zip([2, 3, 4]).rev() {
+            assert_eq!(pending.wait().unwrap().seqs.start, SeqNo(start));
+        }
+        assert_eq!(read(log.as_ref(), ReadFrom::Oldest).len(), 5);
     }
 
     fn reading_begins_where_it_was_told(&self) {
@@ -251,9 +257,7 @@ fn sealing_counts_an_append_whose_caller_went_away() {
     engine.create(&log_name("sealed")).unwrap();
     let log = engine.open(&log_name("sealed"), DAY_MS).unwrap();
     for _ in 0..50 {
-        let mut pending = Box::pin(log.append_async(batch(&[b"x"]), None));
-        let mut context = Context::from_waker(Waker::noop());
-        let _it_may_be_done_already = pending.as_mut().poll(&mut context);
+        drop(log.append_async(batch(&[b"x"]), None));
     }
     let end = log.seal().unwrap();
     assert_eq!(end, SeqNo(50));

@@ -26,6 +26,7 @@ pub(crate) struct ModelEngine {
 #[derive(Debug, Default)]
 struct Hold {
     is_on: bool,
+    count: usize,
     waiting: Vec<Waker>,
 }
 
@@ -68,9 +69,9 @@ impl ModelEngine {
         self.hold.lock().unwrap().is_on = true;
     }
 
-    /// Returns how many appends wait.
+    /// Returns how many appends had to wait.
     pub(crate) fn held(&self) -> usize {
-        self.hold.lock().unwrap().waiting.len()
+        self.hold.lock().unwrap().count
     }
 
     /// Lets all appends go.
@@ -183,9 +184,11 @@ impl ShardLog for ModelShard {
 
     fn append_async(&self, batch: RecordBatch, expected: Option<SeqNo>) -> PendingAppend {
         let log = Arc::clone(&self.0);
-        PendingAppend::new(poll_fn(move |context| {
+        let mut is_counted = false;
+        PendingAppend::begin(poll_fn(move |context| {
             let mut hold = log.hold.lock().unwrap();
             if hold.is_on {
+                hold.count += usize::from(!std::mem::replace(&mut is_counted, true));
                 hold.waiting.push(context.waker().clone());
                 return Poll::Pending;
             }
