@@ -22,6 +22,7 @@ use crate::read::cursor::{Cursor, Start};
 use crate::read::follow::Ready;
 use crate::recovery::open::{Opened, Site};
 use crate::retention::policy;
+use crate::retention::trim::Trimming;
 use crate::segment::set::SegmentSet;
 use crate::segment::shared::Segment;
 use crate::seq::SeqNo;
@@ -89,6 +90,7 @@ pub(crate) struct ShardState {
     /// Counts uses, for maintenance to tell an idle shard.
     uses: AtomicU64,
     pinned: Mutex<Vec<(mainstem_env::Holders, u64)>>,
+    pub(crate) trimming: Mutex<Trimming>,
     damage: Option<LogError>,
 }
 
@@ -216,6 +218,7 @@ impl ShardState {
                 fate: Arc::clone(&shared.fate),
                 uses: AtomicU64::new(0),
                 pinned: Mutex::new(Vec::new()),
+                trimming: Mutex::default(),
                 damage: read_only,
             }
         })
