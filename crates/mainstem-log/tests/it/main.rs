@@ -3,6 +3,14 @@
 #[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
+mod crash_of_the_process_and_then_of_the_machine;
+#[cfg(test)]
+mod crash_power_loss_keeps_what_was_acknowledged;
+#[cfg(test)]
+mod hooked;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
+#[cfg(test)]
+mod workload;
