@@ -146,7 +146,9 @@ impl Delegate for Link {
 fn is_medium_failure(error: &LogError) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        // Errors share their source, and a shared one does not pass for what it shares.
+        let shared = error.downcast_ref::<Arc<std::io::Error>>().map(|it| &**it);
+        if let Some(io) = shared.or(error.downcast_ref()) {
             return io.raw_os_error() == Some(mainstem_env::EIO);
         }
         source = error.source();
