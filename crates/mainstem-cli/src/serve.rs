@@ -24,6 +24,7 @@ use crate::config::{Flags, Settings};
 /// MAINSTEM_DRAIN_TIMEOUT_MS), then from these flags. MAINSTEM_LOG=info says more about what the
 /// server does.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "the text is the command's help")]
 pub(crate) struct Serve {
     /// Where the data lives; created if it is not there [default: ./mainstem-data]
     #[arg(long, value_name = "DIR")]

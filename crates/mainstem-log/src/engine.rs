@@ -130,8 +130,11 @@ impl Engine {
             Err(error) => return Err(LogError::io("create", &dir)(error)),
         }
         let shards = state.dir.join(names::SHARDS);
-        fs.sync_dir(&shards)
-            .map_err(LogError::io("sync", &shards))?;
+        fs.sync_dir(&shards).map_err(|error| {
+            // Another sync would prove nothing about this name.
+            let _seen_when_it_is_opened = fs.remove_dir(&dir);
+            LogError::io("sync", &shards)(error)
+        })?;
         let shard = state.recover(name, dir, options, None)?;
         let created = shard
             .committer
@@ -359,28 +362,43 @@ pub(crate) fn shard_names(env: &Env, dir: &Path) -> Result<Vec<ShardName>, LogEr
 }
 
 /// Creates the data directory and its parents, durably.
+///
+/// Parents that are there already may be the work of a process that was killed before it could sync
+/// their names, so those of a directory that is not yet in use are synced too.
 fn create_dirs(env: &Env, dir: &Path) -> Result<(), LogError> {
     let fs = &env.fs;
-    let mut missing = Vec::new();
-    let mut at = Some(dir);
-    while let Some(path) = at.filter(|path| !path.as_os_str().is_empty()) {
-        match fs.metadata(path).map_err(LogError::io("look at", path))? {
-            Some(found) if found.is_dir => break,
-            Some(_) => {
-                let error = std::io::ErrorKind::NotADirectory.into();
-                return Err(LogError::io("open", path)(error));
-            }
-            None => missing.push(path),
-        }
-        at = path.parent();
+    let look = |path: &Path| fs.metadata(path).map_err(LogError::io("look at", path));
+    if look(&dir.join(names::ENGINE))?.is_some() {
+        return Ok(());
     }
-    for path in missing.into_iter().rev() {
-        fs.create_dir(path).map_err(LogError::io("create", path))?;
+    let mut path_down: Vec<&Path> = dir.ancestors().collect();
+    path_down.retain(|path| path.parent().is_some());
+    for path in path_down.into_iter().rev() {
+        let found = look(path)?;
+        if found.is_some_and(|found| !found.is_dir) {
+            let error = std::io::ErrorKind::NotADirectory.into();
+            return Err(LogError::io("open", path)(error));
+        }
+        if found.is_none() {
+            fs.create_dir(path).map_err(LogError::io("create", path))?;
+        }
         let parent = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        fs.sync_dir(parent).map_err(LogError::io("sync", parent))?;
+        match fs.sync_dir(parent) {
+            Ok(()) => {}
+            // Whoever may not even read a directory has created nothing in it.
+            Err(error)
+                if found.is_some() && error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            Err(error) => {
+                if found.is_none() {
+                    // Another sync would prove nothing about this name.
+                    let _seen_by_the_next_opening = fs.remove_dir(path);
+                }
+                return Err(LogError::io("sync", parent)(error));
+            }
+        }
     }
     Ok(())
 }
@@ -442,13 +460,20 @@ pub(crate) fn open_identity(env: &Env, dir: &Path) -> Result<EngineId, LogError>
             "file is missing beside a directory of shards",
         ));
     }
-    fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    fs.sync_dir(dir).map_err(|error| {
+        // Another sync would prove nothing about this name.
+        let _seen_by_the_next_opening = fs.remove_dir(&shards);
+        LogError::io("sync", dir)(error)
+    })?;
     let mut id = EngineId([0; 16]);
     env.random
         .fill(&mut id.0)
         .map_err(LogError::io("get randomness for", &path))?;
-    replace_file(&**fs, dir, names::ENGINE, &manifest::encode_engine(id))
-        .map_err(LogError::io("write", &path))?;
+    replace_file(&**fs, dir, names::ENGINE, &manifest::encode_engine(id)).map_err(|error| {
+        // Nothing depends on it yet, and another sync would prove nothing about its name.
+        let _seen_by_the_next_opening = fs.unlink(&path);
+        LogError::io("write", &path)(error)
+    })?;
     Ok(id)
 }
 
@@ -461,6 +486,10 @@ fn take_clean(
 ) -> Result<BTreeMap<String, CleanShard>, LogError> {
     let path = dir.join(names::CLEAN);
     let Some(bytes) = read_small(env, &path)? else {
+        // An earlier opening may have been killed between removing the note and syncing the
+        // directory; the note must not come back once something was written. So it is with the
+        // engine's identity, and its creation.
+        env.fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
         return Ok(BTreeMap::new());
     };
     let shards = match manifest::decode_clean(&bytes, id) {

@@ -22,6 +22,7 @@ use crate::read::cursor::{Cursor, Start};
 use crate::read::follow::Ready;
 use crate::recovery::open::{Opened, Site};
 use crate::retention::policy;
+use crate::retention::trim::Trimming;
 use crate::segment::prewrite::Pace;
 use crate::segment::set::SegmentSet;
 use crate::segment::shared::Segment;
@@ -90,6 +91,7 @@ pub(crate) struct ShardState {
     /// Counts uses, for maintenance to tell an idle shard.
     uses: AtomicU64,
     pinned: Mutex<Vec<(mainstem_env::Holders, u64)>>,
+    pub(crate) trimming: Mutex<Trimming>,
     damage: Option<LogError>,
 }
 
@@ -150,7 +152,9 @@ impl Delegate for Link {
 fn is_medium_failure(error: &LogError) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        // Errors share their source, and a shared one does not pass for what it shares.
+        let shared = error.downcast_ref::<Arc<std::io::Error>>().map(|it| &**it);
+        if let Some(io) = shared.or(error.downcast_ref()) {
             return io.raw_os_error() == Some(mainstem_env::EIO);
         }
         source = error.source();
@@ -225,6 +229,7 @@ impl ShardState {
                 fate: Arc::clone(&shared.fate),
                 uses: AtomicU64::new(0),
                 pinned: Mutex::new(Vec::new()),
+                trimming: Mutex::default(),
                 damage: read_only,
             }
         })

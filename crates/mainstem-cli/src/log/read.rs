@@ -51,7 +51,7 @@ impl FromStr for From {
 }
 
 /// How long one wait for more takes at most.
-const WAIT: Duration = Duration::from_secs(3600);
+const WAIT: Duration = Duration::from_hours(1);
 
 impl Read {
     pub(crate) fn run(self) -> Result<ExitCode> {

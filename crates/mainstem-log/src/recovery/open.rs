@@ -13,9 +13,10 @@ use crate::config::ShardOptions;
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::{FOOTER_BYTES, Footer};
+use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::manifest::CleanShard;
-use crate::format::names;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
+use crate::format::{ALIGNMENT, names};
 use crate::segment::active::{ActiveSegment, Tail};
 use crate::segment::shared::{Segment, read_footer, read_header};
 use crate::seq::SeqNo;
@@ -49,13 +50,16 @@ pub(crate) struct Site<'a> {
 /// On `Ok`, everything that the shard will show is durable, and nothing that was torn is left.
 pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened, LogError> {
     let mut listing = list(&*site.files.env.fs, site.dir)?;
-    if let Some(clean) = clean
-        && listing.segments.last() == Some(&clean.segment)
+    let clean_of_newest = clean.filter(|it| listing.segments.last() == Some(&it.segment));
+    if let Some(clean) = clean_of_newest
+        && let Some(opened) = open_clean(site, &listing, clean)?
     {
-        return open_clean(site, &listing, clean);
+        return Ok(opened);
     }
+    sync_names(site, &listing)?;
     let missing = missing_newest(site, &listing, clean);
-    let unborn = if missing.is_none() {
+    let closed_at = clean_of_newest.map_or(0, |clean| clean.data_end);
+    let unborn = if missing.is_none() && closed_at <= SegmentHeader::data_start() {
         remove_unborn(site, &mut listing)?
     } else {
         None
@@ -72,7 +76,11 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         .iter()
         .map(|base| Arc::new(unread(site, *base)))
         .collect();
-    let links = check_links(&segments);
+    let links = match check_links(&segments) {
+        // Damage leaves the rest readable. A failure to look is no damage: the next try may succeed.
+        Err(error) if !matches!(error, LogError::Corrupt { .. }) => return Err(error),
+        links => links,
+    };
     let path = site.dir.join(names::segment(newest));
     let file = open_file(site, &path)?;
     let header = match read_header(&*file, &path, newest, site.shard_hash) {
@@ -92,7 +100,16 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     let hands_off = missing.is_some() || links.is_err();
     let opened = match read_footer(&*file, &path, &header)? {
         Some(footer) => open_sealed(&path, &*file, header, footer, segments)?,
-        None => recover_active(site, &path, file, header, segments, hands_off)?,
+        None => {
+            let found = Found {
+                file,
+                header,
+                segments,
+                closed_at,
+                hands_off,
+            };
+            recover_active(site, &path, found)?
+        }
     };
     let linked = links.and_then(|link| link.map_or(Ok(()), |link| follows(link, &header, &path)));
     let damage = missing.or(linked.err()).or_else(|| opened.damage.clone());
@@ -100,6 +117,22 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         remove_stray_indexes(site, &listing, newest)?;
     }
     Ok(Opened { damage, ..opened })
+}
+
+/// Makes durable what the shard's files are called.
+///
+/// A process that is killed between creating a file and syncing its directory leaves a name that its
+/// successor sees and a power cut takes away, with all that was appended meanwhile.
+fn sync_names(site: &Site<'_>, listing: &Listing) -> Result<(), LogError> {
+    let fs = &site.files.env.fs;
+    // A shard's own name is made durable before its first segment is created.
+    if listing.segments.is_empty()
+        && let Some(parent) = site.dir.parent()
+    {
+        fs.sync_dir(parent).map_err(LogError::io("sync", parent))?;
+    }
+    fs.sync_dir(site.dir)
+        .map_err(LogError::io("sync", site.dir))
 }
 
 /// Returns the damage if the newest segment that there must be is not there.
@@ -113,7 +146,7 @@ fn missing_newest(
     let indexed = listing.indexes.last().filter(|base| Some(*base) > newest);
     let base = clean
         .map(|clean| &clean.segment)
-        .filter(|base| Some(*base) != newest)
+        .filter(|base| Some(*base) > newest)
         .or(indexed)?;
     let path = site.dir.join(names::segment(*base));
     Some(LogError::corrupt(path, 0, "segment is missing"))
@@ -267,8 +300,11 @@ fn open_sealed(
     segments: Vec<Arc<Segment>>,
 ) -> Result<Opened, LogError> {
     let len = file.len().map_err(LogError::io("measure", path))?;
-    // The sync that was to end the sealing may have failed and left the pages clean.
+    // The sync that was to end the sealing may have failed and left the pages, and the length, clean.
     rewrite(file, path, u64::from(footer.data_end), len)?;
+    file.truncate(len.saturating_add(ALIGNMENT))
+        .and_then(|()| file.truncate(len))
+        .map_err(LogError::io("set the length of", path))?;
     file.sync_all().map_err(LogError::io("sync", path))?;
     if let Some(newest) = segments.last() {
         newest.set_sealed(header, footer, len);
@@ -312,17 +348,29 @@ fn rewrite(file: &dyn File, path: &Path, start: u64, end: u64) -> Result<(), Log
     Ok(())
 }
 
-/// Recovers a shard whose newest segment was being written to.
-fn recover_active(
-    site: &Site<'_>,
-    path: &Path,
+/// The newest segment, before it is known how much of it is whole.
+struct Found {
     file: Arc<dyn File>,
     header: SegmentHeader,
-    mut segments: Vec<Arc<Segment>>,
+    segments: Vec<Arc<Segment>>,
+    /// The data end that an orderly close wrote down; 0 if none did.
+    closed_at: u64,
+    /// Whether nothing is to be changed, as there is damage elsewhere.
     hands_off: bool,
-) -> Result<Opened, LogError> {
+}
+
+/// Recovers a shard whose newest segment was being written to.
+fn recover_active(site: &Site<'_>, path: &Path, found: Found) -> Result<Opened, LogError> {
+    let Found {
+        file,
+        header,
+        mut segments,
+        closed_at,
+        hands_off,
+    } = found;
     let index_path = site.dir.join(names::index(header.base));
-    let hints = read_index(&*site.files.env.fs, &index_path, &header)?;
+    let mut hints = read_index(&*site.files.env.fs, &index_path, &header)?;
+    hints.proven_end = hints.proven_end.max(closed_at);
     let scan = scan(&*file, path, &header, &hints)?;
     let verdict = decide(Evidence {
         valid_end: scan.valid_end,
@@ -394,7 +442,7 @@ fn explain(scan: &Scan, hints: &IndexHints) -> String {
     let proof = match scan.later_group {
         Some(later) => format!("a later group at byte {later} shows that it was acknowledged"),
         None => format!(
-            "the index shows that data was durable up to byte {}",
+            "the index, or the last close, shows that data was durable up to byte {}",
             hints.proven_end
         ),
     };
@@ -410,26 +458,37 @@ fn cut(file: &dyn File, path: &Path, scan: &Scan) -> Result<(), LogError> {
     file.sync_all().map_err(LogError::io("sync", path))
 }
 
-/// Opens a shard that was closed in good order, without reading its records.
-fn open_clean(site: &Site<'_>, listing: &Listing, clean: &CleanShard) -> Result<Opened, LogError> {
+/// Opens a shard that was closed in good order, without reading its records; `None` if the newest
+/// segment is not as the close left it.
+fn open_clean(
+    site: &Site<'_>,
+    listing: &Listing,
+    clean: &CleanShard,
+) -> Result<Option<Opened>, LogError> {
     let path = site.dir.join(names::segment(clean.segment));
     let file = open_file(site, &path)?;
     let len = file.len().map_err(LogError::io("measure", &path))?;
-    let header = read_header(&*file, &path, clean.segment, site.shard_hash)?;
-    let mut damage = None;
+    let header = match read_header(&*file, &path, clean.segment, site.shard_hash) {
+        Err(LogError::Corrupt { .. }) => return Ok(None),
+        header => header?,
+    };
     if len < clean.data_end {
-        let what = format!(
-            "file ends here, but held {} bytes at the last close",
-            clean.data_end
-        );
-        damage = Some(LogError::corrupt(&path, len, what));
+        return Ok(None);
+    }
+    // The removal of an old note can get lost if the sync of its directory failed. What was appended
+    // since then begins where the note says that the data ends.
+    let mut block = [0; GROUP_HEADER_BYTES];
+    file.read_at(&mut block, clean.data_end)
+        .map_err(LogError::io("read", &path))?;
+    if GroupHeader::decode(&block, header.salt).is_some() {
+        return Ok(None);
     }
     let index_path = site.dir.join(names::index(clean.segment));
     let mut hints = read_index(&*site.files.env.fs, &index_path, &header)?;
     hints
         .entries
         .retain(|entry| u64::from(entry.position) < clean.data_end);
-    let data_end = clean.data_end.min(len);
+    let data_end = clean.data_end;
     let segment = Arc::new(Segment::active(
         path,
         header,
@@ -454,13 +513,13 @@ fn open_clean(site: &Site<'_>, listing: &Listing, clean: &CleanShard) -> Result<
     // The file is opened again by the first append: most shards that are opened are only read.
     drop(file);
     let active = ActiveSegment::resume(site.files, segment, header, tail, index_path, None);
-    Ok(Opened {
+    Ok(Some(Opened {
         segments,
         place: Place::Active(Box::new(active)),
         next: clean.next,
         last_time_ms: clean.last_time_ms,
-        damage,
+        damage: None,
         bytes_read: 0,
         torn_bytes: 0,
-    })
+    }))
 }

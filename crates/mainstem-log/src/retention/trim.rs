@@ -1,5 +1,7 @@
 //! Deleting expired segments, oldest first.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mainstem_env::TimestampMs;
@@ -13,12 +15,27 @@ use crate::shard::ShardState;
 /// keep other shards waiting.
 const SEGMENTS_PER_PASS_MAX: usize = 16;
 
+/// Where the deletion of a shard's segments stands. Held by whoever deletes.
+#[derive(Debug, Default)]
+pub(crate) struct Trimming {
+    /// A segment that readers find no more and whose file is still to be removed.
+    leaving: Option<PathBuf>,
+    /// Whether a directory sync failed: which names a power cut brings back is then unknown, and
+    /// deleting a later segment could leave a hole.
+    ended: bool,
+}
+
 /// Deletes the shard's expired segments and returns how many.
 ///
-/// No directory sync is needed: a segment that a crash brings back is deleted again.
+/// # Durability
+/// Each removal is durable before the next one is begun. Otherwise a power cut could bring back an
+/// older segment without a newer one, and what is left would have a hole.
 pub(crate) fn trim(shard: &ShardState, now: TimestampMs) -> Result<usize, LogError> {
+    let mut trimming = shard.trimming.lock();
     let mut deleted = 0;
-    while deleted < SEGMENTS_PER_PASS_MAX {
+    // What could not be removed last time goes before anything newer does.
+    finish(shard, &mut trimming)?;
+    while deleted < SEGMENTS_PER_PASS_MAX && !trimming.ended {
         let segments = shard.segments.snapshot();
         let Some(oldest) = segments.first() else {
             break;
@@ -28,7 +45,7 @@ pub(crate) fn trim(shard: &ShardState, now: TimestampMs) -> Result<usize, LogErr
         if last || oldest.footer()?.is_none() || !is_expired(oldest, shard, now)? {
             break;
         }
-        delete(shard, oldest)?;
+        delete(shard, oldest, &mut trimming)?;
         deleted = deleted.saturating_add(1);
     }
     Ok(deleted)
@@ -41,10 +58,16 @@ fn is_expired(segment: &Segment, shard: &ShardState, now: TimestampMs) -> Result
     Ok(segment.times_ms()?.is_none_or(expired))
 }
 
-fn delete(shard: &ShardState, segment: &Arc<Segment>) -> Result<(), LogError> {
-    let fs = &shard.files.env.fs;
+fn delete(
+    shard: &ShardState,
+    segment: &Arc<Segment>,
+    trimming: &mut Trimming,
+) -> Result<(), LogError> {
     let path = segment.path();
-    let len = fs
+    let len = shard
+        .files
+        .env
+        .fs
         .metadata(path)
         .map_err(LogError::io("measure", path))?
         .map_or(0, |it| it.len);
@@ -53,9 +76,30 @@ fn delete(shard: &ShardState, segment: &Arc<Segment>) -> Result<(), LogError> {
         return Ok(());
     }
     shard.pin(segment, len);
-    fs.unlink(path).map_err(LogError::io("remove", path))?;
+    trimming.leaving = Some(path.to_path_buf());
     shard.counters.trimmed_segments.add(1);
     shard.counters.trimmed_bytes.add(len);
+    finish(shard, trimming)?;
     tracing::debug!(path = %path.display(), bytes = len, "deleted a segment past the retention");
     Ok(())
+}
+
+/// Removes the file of the segment that is leaving, durably.
+fn finish(shard: &ShardState, trimming: &mut Trimming) -> Result<(), LogError> {
+    let Some(path) = &trimming.leaving else {
+        return Ok(());
+    };
+    let fs = &shard.files.env.fs;
+    match fs.unlink(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(LogError::io("remove", path)(error));
+        }
+        _ => {}
+    }
+    let dir = path.parent().unwrap_or(path).to_path_buf();
+    trimming.leaving = None;
+    fs.sync_dir(&dir).map_err(|error| {
+        trimming.ended = true;
+        LogError::io("sync", dir)(error)
+    })
 }

@@ -121,9 +121,14 @@ impl ActiveSegment {
             let _left_for_the_next_attempt = fs.unlink(&path);
             storage_error("create", &path, error)
         })?;
-        let fatal = |error| CommitFailure::Fatal(sync_failed(&path, error));
-        file.sync_all().map_err(fatal)?;
-        fs.sync_dir(dir).map_err(fatal)?;
+        file.sync_all()
+            .and_then(|()| fs.sync_dir(dir))
+            .map_err(|error| {
+                // The next opening would find it, and could not make it durable: what a failed sync
+                // left behind is marked clean.
+                let _seen_by_the_next_opening = fs.unlink(&path);
+                CommitFailure::Fatal(sync_failed(&path, error))
+            })?;
         let chain = header.chain();
         let tail = Tail {
             data_end: SegmentHeader::data_start(),

@@ -3,10 +3,24 @@
 #[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
+mod crash_of_the_process_and_then_of_the_machine;
+#[cfg(test)]
+mod crash_power_loss_keeps_what_was_acknowledged;
+#[cfg(test)]
+mod faults_are_reported_honestly;
+#[cfg(test)]
+mod faults_poison_only_what_they_must;
+#[cfg(test)]
+mod full_disk_refuses_and_recovers;
+#[cfg(test)]
+mod hooked;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
 mod scrubbing_finds_rot;
+#[cfg(test)]
+mod workload;
 #[cfg(test)]
 mod zeros_ahead_never_meet_data;

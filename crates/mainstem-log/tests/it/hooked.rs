@@ -1,0 +1,170 @@
+//! An environment that asks before each call, so that a test can refuse, count, delay or blow up.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mainstem_env::sim::OpKind;
+use mainstem_env::{DirEntry, Env, File, Fs, LockAttempt, Metadata, OpenMode, ReadMode, Region};
+
+/// Is asked before each call; an error is returned in place of making the call.
+pub(crate) type Hook = Arc<dyn Fn(OpKind, &Path) -> io::Result<()> + Send + Sync>;
+
+/// Returns `env` with `hook` before every call on files and directories.
+pub(crate) fn hooked(env: &Env, hook: Hook) -> Env {
+    let fs = HookedFs {
+        inner: Arc::clone(&env.fs),
+        hook,
+    };
+    Env {
+        fs: Arc::new(fs),
+        ..env.clone()
+    }
+}
+
+/// Returns whether a call of this kind can change the disk, or what is durable of it.
+pub(crate) fn changes_disk(kind: OpKind) -> bool {
+    matches!(
+        kind,
+        OpKind::Create
+            | OpKind::CreateDir
+            | OpKind::Rename
+            | OpKind::Unlink
+            | OpKind::RemoveDir
+            | OpKind::SyncDir
+            | OpKind::TryLock
+            | OpKind::Write
+            | OpKind::SyncData
+            | OpKind::SyncAll
+            | OpKind::Allocate
+            | OpKind::Truncate
+    )
+}
+
+struct HookedFs {
+    inner: Arc<dyn Fs>,
+    hook: Hook,
+}
+
+impl fmt::Debug for HookedFs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Fs for HookedFs {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let creates = matches!(mode, OpenMode::CreateNew | OpenMode::ReadWriteOrCreate);
+        let kind = if creates {
+            OpKind::Create
+        } else {
+            OpKind::Open
+        };
+        (self.hook)(kind, path)?;
+        Ok(Arc::new(HookedFile {
+            inner: self.inner.open(path, mode)?,
+            path: path.to_path_buf(),
+            hook: Arc::clone(&self.hook),
+        }))
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
+        (self.hook)(OpKind::Metadata, path)?;
+        self.inner.metadata(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        (self.hook)(OpKind::List, path)?;
+        self.inner.list(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        (self.hook)(OpKind::CreateDir, path)?;
+        self.inner.create_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        (self.hook)(OpKind::Rename, to)?;
+        self.inner.rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        (self.hook)(OpKind::Unlink, path)?;
+        self.inner.unlink(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        (self.hook)(OpKind::RemoveDir, path)?;
+        self.inner.remove_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        (self.hook)(OpKind::SyncDir, path)?;
+        self.inner.sync_dir(path)
+    }
+
+    fn available_space(&self, path: &Path) -> io::Result<u64> {
+        (self.hook)(OpKind::AvailableSpace, path)?;
+        self.inner.available_space(path)
+    }
+
+    fn try_lock(&self, path: &Path, holder: &str) -> io::Result<LockAttempt> {
+        (self.hook)(OpKind::TryLock, path)?;
+        self.inner.try_lock(path, holder)
+    }
+}
+
+struct HookedFile {
+    inner: Arc<dyn File>,
+    path: PathBuf,
+    hook: Hook,
+}
+
+impl fmt::Debug for HookedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl File for HookedFile {
+    fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
+        (self.hook)(OpKind::Write, &self.path)?;
+        self.inner.write_all_at(bytes, position)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        (self.hook)(OpKind::Read, &self.path)?;
+        self.inner.read_at(buffer, position)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        (self.hook)(OpKind::SyncData, &self.path)?;
+        self.inner.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        (self.hook)(OpKind::SyncAll, &self.path)?;
+        self.inner.sync_all()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        (self.hook)(OpKind::Len, &self.path)?;
+        self.inner.len()
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        (self.hook)(OpKind::Allocate, &self.path)?;
+        self.inner.allocate(len)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        (self.hook)(OpKind::Truncate, &self.path)?;
+        self.inner.truncate(len)
+    }
+
+    fn region(&self, capacity: u64, mode: ReadMode) -> io::Result<Region> {
+        (self.hook)(OpKind::Region, &self.path)?;
+        self.inner.region(capacity, mode)
+    }
+}
