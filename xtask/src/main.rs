@@ -88,7 +88,17 @@ fn no_arguments(arguments: &[String]) -> Result<()> {
 }
 
 fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let mut cargo = workspace.cargo(&["bench", "--package", "mainstem-benches"]);
+    let (wants_ratios, arguments) = match arguments.split_first() {
+        Some((first, rest)) if first == "--ratios" => (true, rest),
+        _ => (false, arguments),
+    };
+    let benches: &[&str] = if wants_ratios {
+        &["--bench", "ratios"]
+    } else {
+        &["--bench", "append", "--bench", "replay"]
+    };
+    let mut cargo = workspace.cargo(&["bench", "--locked", "--package", "mainstem-benches"]);
+    cargo.args(benches);
     if !arguments.is_empty() {
         cargo.arg("--").args(arguments);
     }
@@ -147,8 +157,14 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        arguments: "[FILTER]...",
-        about: "Runs the benches of the hot paths.",
+        arguments: "[FILTER]... | --ratios [OPTION]...",
+        about: "Runs the benches of the hot paths.\n\n\
+                With --ratios, the engine against the floor of the disk, side by side:\n  \
+                --quick       fewer and shorter rounds, smaller data\n  \
+                --rounds N    rounds of each measurement (default 7)\n  \
+                --only TEXT   only measurements whose name contains TEXT; may be repeated\n  \
+                --long N      megabytes of the longer log that is reopened (default 2048)\n\n\
+                Times are printed and never judged.",
         run: bench,
     },
 ];

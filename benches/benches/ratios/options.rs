@@ -1,0 +1,98 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+pub(crate) const HELP: &str = "\
+Measures the engine against the floor of the disk.
+
+  --quick       fewer and shorter rounds, smaller data
+  --rounds N    rounds of each measurement (default 7)
+  --only TEXT   only measurements whose name contains TEXT; may be repeated
+  --long N      megabytes of the longer log that is reopened (default 2048)";
+
+/// What to measure, and for how long.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    /// For how long the producers of one round run.
+    pub(crate) round: Duration,
+    /// Bytes of payload that are replayed.
+    pub(crate) replay_bytes: u64,
+    /// Bytes of payload in the short and the long log that are reopened.
+    pub(crate) reopen_bytes: [u64; 2],
+    only: Vec<String>,
+}
+
+impl Options {
+    /// Whether the measurement called `name` was asked for.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|text| name.contains(text.as_str()))
+    }
+}
+
+/// What this process is to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Measure(Options),
+    /// Append to a log until killed.
+    Fill(Fill),
+    Help,
+}
+
+/// The work of the process that is killed.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    pub(crate) dir: PathBuf,
+    /// Bytes of payload to append before saying so.
+    pub(crate) bytes: u64,
+}
+
+/// The argument by which this program starts itself as the process that is killed.
+pub(crate) const FILL: &str = "--fill";
+
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
+    let mut options = Options {
+        rounds: 7,
+        round: Duration::from_secs(1),
+        replay_bytes: 512 << 20,
+        reopen_bytes: [100 << 20, 2048 << 20],
+        only: Vec::new(),
+    };
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            let value = arguments.next();
+            value.with_context(|| format!("{argument} needs a value"))
+        };
+        match argument.as_str() {
+            // Cargo passes this to every bench.
+            "--bench" => {}
+            "--quick" => {
+                options.rounds = 3;
+                options.round = Duration::from_millis(300);
+                options.replay_bytes = 128 << 20;
+                options.reopen_bytes = [20 << 20, 200 << 20];
+            }
+            "--rounds" => options.rounds = value()?.parse().context("--rounds")?,
+            "--only" => options.only.push(value()?),
+            "--long" => {
+                let megabytes: u64 = value()?.parse().context("--long")?;
+                options.reopen_bytes[1] = megabytes << 20;
+            }
+            FILL => {
+                let dir = PathBuf::from(value()?);
+                let bytes = value()?.parse().context("bytes to fill")?;
+                return Ok(Task::Fill(Fill { dir, bytes }));
+            }
+            "--help" | "-h" => return Ok(Task::Help),
+            other => bail!("unexpected argument `{other}`\n\n{HELP}"),
+        }
+    }
+    if options.rounds == 0 {
+        bail!("--rounds must be at least 1");
+    }
+    Ok(Task::Measure(options))
+}

@@ -1,0 +1,68 @@
+//! Where a measurement was taken.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Returns what has to stand beside every figure: machine, kernel, file system of `dir`, commit, and
+/// the command.
+pub fn describe(dir: &Path) -> String {
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    format!(
+        "machine   {} x {}\nkernel    {}\nfiles     {}\ncommit    {}\narguments {}\n",
+        cpus,
+        cpu().unwrap_or_else(unknown),
+        read("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
+        file_system(dir).unwrap_or_else(unknown),
+        commit().unwrap_or_else(unknown),
+        command.join(" "),
+    )
+}
+
+fn unknown() -> String {
+    String::from("unknown")
+}
+
+fn read(path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.trim().to_owned())
+}
+
+fn cpu() -> Option<String> {
+    let text = read("/proc/cpuinfo")?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The type and options of the mount that holds `dir`.
+fn file_system(dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    let mounts = read("/proc/self/mounts")?;
+    let mut best: Option<(PathBuf, String)> = None;
+    for line in mounts.lines() {
+        let mut words = line.split(' ');
+        let (_device, point) = (words.next()?, PathBuf::from(words.next()?));
+        let (kind, options) = (words.next()?, words.next()?);
+        // A later mount on the same point hides an earlier one.
+        let is_closer = best
+            .as_ref()
+            .is_none_or(|(known, _)| point.starts_with(known));
+        if dir.starts_with(&point) && is_closer {
+            best = Some((point, format!("{kind} ({options})")));
+        }
+    }
+    best.map(|(_, description)| description)
+}
+
+fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let output = git.output().ok().filter(|output| output.status.success())?;
+        String::from_utf8(output.stdout).ok()
+    };
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let is_changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    let mark = if is_changed { ", with changes" } else { "" };
+    Some(format!("{}{mark}", commit.trim()))
+}
