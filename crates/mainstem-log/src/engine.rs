@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use mainstem_env::{Env, LockAttempt, LockHeld, OpenMode, replace_file};
+use mainstem_env::{Env, Fs, LockAttempt, LockHeld, OpenMode, replace_file};
 
 use crate::append::budget::Budget;
 use crate::append::writer::ShardWriter;
@@ -76,6 +76,7 @@ impl Engine {
         let lock = acquire_lock(env, dir)?;
         let id = open_identity(env, dir)?;
         let clean = take_clean(env, dir, id)?;
+        finish_removals(env, dir)?;
         let shared = Shared {
             files: Arc::new(Files::new(env.clone(), options.read_mode, options.maps_max)),
             pool: Arc::new(SyncPool::new(options.sync_threads_max)),
@@ -181,8 +182,8 @@ impl Engine {
     /// on; records that readers hold stay readable until they let go.
     ///
     /// # Durability
-    /// On `Ok` the shard is gone after a crash too. A crash before that may leave it with any number
-    /// of its oldest segments deleted.
+    /// On `Ok` the shard is gone after a crash too. After a crash before that, or an error, it is whole or
+    /// gone; files that are left over are removed at the next opening.
     ///
     /// # Errors
     /// [`LogError::ShardNotFound`]; [`LogError::Io`] if a file cannot be removed.
@@ -209,13 +210,15 @@ impl Engine {
         {
             return Err(gone);
         }
-        for file in fs.list(&dir).map_err(LogError::io("list", &dir))? {
-            let path = dir.join(file.name);
-            fs.unlink(&path).map_err(LogError::io("remove", &path))?;
-        }
-        fs.remove_dir(&dir).map_err(LogError::io("remove", &dir))?;
+        // One rename makes it leave as a whole: files removed one by one could leave a hole.
         let shards = state.dir.join(names::SHARDS);
-        fs.sync_dir(&shards).map_err(LogError::io("sync", &shards))
+        let leaving = shards.join(names::leaving(name.as_str()));
+        remove_leaving(&**fs, &leaving)?;
+        fs.rename(&dir, &leaving)
+            .map_err(LogError::io("rename", &dir))?;
+        fs.sync_dir(&shards)
+            .map_err(LogError::io("sync", &shards))?;
+        remove_leaving(&**fs, &leaving)
     }
 
     /// Returns the names of all shards, sorted.
@@ -349,6 +352,37 @@ impl EngineState {
         drop(lock);
         written.map_err(LogError::io("write", self.dir.join(names::CLEAN)))
     }
+}
+
+/// Removes the directory at `dir`, which belonged to a shard, if it is there.
+fn remove_leaving(fs: &dyn Fs, dir: &Path) -> Result<(), LogError> {
+    if fs
+        .metadata(dir)
+        .map_err(LogError::io("look at", dir))?
+        .is_none()
+    {
+        return Ok(());
+    }
+    for file in fs.list(dir).map_err(LogError::io("list", dir))? {
+        let path = dir.join(file.name);
+        fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+    }
+    fs.remove_dir(dir).map_err(LogError::io("remove", dir))
+}
+
+/// Removes what deletions of shards that a crash cut short have left.
+fn finish_removals(env: &Env, dir: &Path) -> Result<(), LogError> {
+    let shards = dir.join(names::SHARDS);
+    for entry in env
+        .fs
+        .list(&shards)
+        .map_err(LogError::io("list", &shards))?
+    {
+        if entry.is_dir && names::is_leaving(&entry.name) {
+            remove_leaving(&*env.fs, &shards.join(entry.name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the names of all shards in the data directory at `dir`, sorted.

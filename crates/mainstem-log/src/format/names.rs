@@ -26,6 +26,17 @@ pub fn index(base: SeqNo) -> String {
     format!("{:0DIGITS$}{INDEX_SUFFIX}", base.0)
 }
 
+/// Returns the name of the directory of a shard that is being deleted. No shard's name begins with a
+/// dot.
+pub fn leaving(shard: &str) -> String {
+    format!(".leaving-{shard}")
+}
+
+/// Returns whether `name` is that of the directory of a shard that is being deleted.
+pub fn is_leaving(name: &str) -> bool {
+    name.starts_with(".leaving-")
+}
+
 /// What a file in a shard's directory is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(

@@ -7,6 +7,8 @@ mod crash_of_the_process_and_then_of_the_machine;
 #[cfg(test)]
 mod crash_power_loss_keeps_what_was_acknowledged;
 #[cfg(test)]
+mod crash_while_a_shard_is_removed;
+#[cfg(test)]
 mod faults_are_reported_honestly;
 #[cfg(test)]
 mod faults_poison_only_what_they_must;
