@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
+mod corruption_is_told_from_torn_writes;
+#[cfg(test)]
 mod crash_of_the_process_and_then_of_the_machine;
 #[cfg(test)]
 mod crash_power_loss_keeps_what_was_acknowledged;
