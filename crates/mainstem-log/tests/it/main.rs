@@ -17,6 +17,8 @@ mod full_disk_refuses_and_recovers;
 #[cfg(test)]
 mod hooked;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
