@@ -21,6 +21,8 @@ mod invariants;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
 mod workload;
