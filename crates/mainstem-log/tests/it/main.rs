@@ -15,6 +15,8 @@ mod faults_poison_only_what_they_must;
 #[cfg(test)]
 mod full_disk_refuses_and_recovers;
 #[cfg(test)]
+mod golden_files_stay_as_they_are;
+#[cfg(test)]
 mod hooked;
 #[cfg(test)]
 mod invariants;
