@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
+mod corruption_is_told_from_torn_writes;
+#[cfg(test)]
 mod crash_of_the_process_and_then_of_the_machine;
 #[cfg(test)]
 mod crash_power_loss_keeps_what_was_acknowledged;
@@ -15,9 +17,15 @@ mod faults_poison_only_what_they_must;
 #[cfg(test)]
 mod full_disk_refuses_and_recovers;
 #[cfg(test)]
+mod golden_files_stay_as_they_are;
+#[cfg(test)]
 mod hooked;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
