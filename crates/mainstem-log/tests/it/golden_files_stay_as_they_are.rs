@@ -199,3 +199,25 @@ fn a_newer_version_is_unsupported_and_not_corrupt() {
         }
     }
 }
+
+#[test]
+fn the_dump_in_the_specification_is_that_of_the_golden_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let dump = text
+        .split("```hexdump\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let mut bytes = Vec::new();
+    for line in dump.lines() {
+        let hex = line.split('|').next().unwrap();
+        let mut words = hex.split_whitespace();
+        let at = usize::from_str_radix(words.next().unwrap(), 16).unwrap();
+        assert_eq!(at, bytes.len(), "offset of {line}");
+        bytes.extend(words.map(|word| u8::from_str_radix(word, 16).unwrap()));
+    }
+    assert_eq!(bytes, golden(SEALED));
+}
