@@ -3,6 +3,7 @@
 mod aws_cli;
 mod clients;
 mod javascript;
+mod model;
 mod plan;
 mod python;
 mod rust;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{javascript, python, rust};
+use super::{javascript, model, python, rust};
 use crate::counts::Counts;
 use crate::steps::Steps;
 use crate::workspace::{self, Workspace};
@@ -36,6 +36,10 @@ pub(crate) const ALL: &[Suite] = &[
         run: rust::loom,
     },
     Suite {
+        name: "model",
+        run: model::tests,
+    },
+    Suite {
         name: "python",
         run: python::tests,
     },
@@ -50,6 +54,7 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, and unmodified public cl
     SUITE is one of\n  \
     rust        unit and integration tests, and the examples in the documentation\n  \
     loom        the models of the commit core under every interleaving\n  \
+    model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
     javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n\
     and all of them without one.\n\n\

@@ -47,7 +47,7 @@ fn run(workspace: &Workspace, files: &[&str], variables: &[(&str, String)]) -> R
 }
 
 /// A virtual environment that holds exactly the pinned packages; returns its interpreter.
-fn environment(workspace: &Workspace, python: &Path) -> Result<PathBuf> {
+pub(super) fn environment(workspace: &Workspace, python: &Path) -> Result<PathBuf> {
     let requirements = workspace.root().join(DIRECTORY).join("requirements.txt");
     let wanted = std::fs::read_to_string(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
