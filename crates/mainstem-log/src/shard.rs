@@ -338,6 +338,10 @@ impl ShardState {
 
     /// Returns the oldest record within the retention, or the next one to come if there is none.
     pub(crate) fn first_seq(self: &Arc<Self>) -> Result<SeqNo, LogError> {
+        self.segments.past_trimming(|| self.try_first_seq())
+    }
+
+    fn try_first_seq(self: &Arc<Self>) -> Result<SeqNo, LogError> {
         let horizon_ms = self.horizon_ms();
         let segments = self.segments.snapshot();
         if let Some(oldest) = segments.first()
@@ -347,7 +351,7 @@ impl ShardState {
         {
             return Ok(oldest.base);
         }
-        Ok(Cursor::open(Arc::clone(self), Start::Time(TimestampMs(horizon_ms)))?.position())
+        Ok(Cursor::open(self, Start::Time(TimestampMs(horizon_ms)))?.position())
     }
 
     pub(crate) fn wait_beyond(&self, seen: SeqNo, timeout: Duration) -> Result<bool, LogError> {
@@ -461,7 +465,7 @@ impl Shard {
     /// [`LogError::Io`] if finding the place meets damage.
     pub fn cursor(&self, start: Start) -> Result<Cursor, LogError> {
         self.state.touch();
-        Cursor::open(Arc::clone(&self.state), start)
+        Cursor::open(&self.state, start)
     }
 
     /// Returns the sequence number of the oldest record within the retention, or of the next record

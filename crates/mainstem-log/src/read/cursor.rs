@@ -80,11 +80,17 @@ struct Found {
 }
 
 impl Cursor {
-    pub(crate) fn open(shard: Arc<ShardState>, start: Start) -> Result<Self, LogError> {
+    pub(crate) fn open(shard: &Arc<ShardState>, start: Start) -> Result<Self, LogError> {
+        shard
+            .segments
+            .past_trimming(|| Self::try_open(shard, start))
+    }
+
+    fn try_open(shard: &Arc<ShardState>, start: Start) -> Result<Self, LogError> {
         let horizon_ms = shard.horizon_ms();
         let durable_end = shard.watermark.next();
         let mut cursor = Self {
-            shard,
+            shard: Arc::clone(shard),
             next: durable_end,
             spot: None,
             horizon_ms,
@@ -152,8 +158,14 @@ impl Cursor {
     /// Counts a failed read, and tells a segment that was deleted meanwhile from one that is broken.
     fn failed(&mut self, error: LogError) -> LogError {
         self.spot = None;
+        // Its own segment, or the next one, may be gone from the disk by now, and the record with it.
+        let is_gone = self
+            .shard
+            .segments
+            .oldest()
+            .is_some_and(|oldest| self.next < oldest);
         match self.shard.first_seq() {
-            Ok(oldest) if self.next < oldest => LogError::Trimmed { oldest },
+            Ok(oldest) if is_gone || self.next < oldest => LogError::Trimmed { oldest },
             _ => {
                 self.shard.counters.read_errors.add(1);
                 error

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::shared::Segment;
+use crate::error::LogError;
 use crate::seq::SeqNo;
 use crate::sync::Mutex;
 
@@ -29,6 +30,27 @@ impl SegmentSet {
 
     pub(crate) fn snapshot(&self) -> Segments {
         self.list.load_full()
+    }
+
+    /// Returns the base of the oldest segment.
+    pub(crate) fn oldest(&self) -> Option<SeqNo> {
+        self.list.load().first().map(|oldest| oldest.base)
+    }
+
+    /// Runs `look`, again if it fails while segments are being deleted: it may have found one in its
+    /// snapshot whose file was gone when it came to open it.
+    pub(crate) fn past_trimming<T>(
+        &self,
+        mut look: impl FnMut() -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        loop {
+            // Before the snapshot is taken: a segment leaves the list before its file goes.
+            let oldest = self.oldest();
+            let result = look();
+            if result.is_ok() || self.oldest() == oldest {
+                return result;
+            }
+        }
     }
 
     /// Adds the newest segment.
