@@ -23,6 +23,8 @@ mod hooked;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
+mod killed_processes_lose_nothing_acknowledged;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod model;
