@@ -4,9 +4,14 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use mainstem_env::sim::OpKind;
-use mainstem_env::{DirEntry, Env, File, Fs, LockAttempt, Metadata, OpenMode, ReadMode, Region};
+use mainstem_env::{
+    Clock, DirEntry, Elapsed, Env, File, Fs, LockAttempt, Metadata, OpenMode, ReadMode, Region,
+    TimestampMs,
+};
 
 /// Is asked before each call; an error is returned in place of making the call.
 pub(crate) type Hook = Arc<dyn Fn(OpKind, &Path) -> io::Result<()> + Send + Sync>;
@@ -166,5 +171,49 @@ impl File for HookedFile {
     fn region(&self, capacity: u64, mode: ReadMode) -> io::Result<Region> {
         (self.hook)(OpKind::Region, &self.path)?;
         self.inner.region(capacity, mode)
+    }
+}
+
+/// A clock that runs with another one, and can be put forward.
+#[derive(Debug)]
+pub(crate) struct ShiftedClock {
+    inner: Arc<dyn Clock>,
+    ahead_ms: AtomicU64,
+}
+
+impl ShiftedClock {
+    /// Returns `env` with such a clock, and the clock.
+    pub(crate) fn put_into(env: &Env) -> (Env, Arc<Self>) {
+        let clock = Arc::new(Self {
+            inner: Arc::clone(&env.clock),
+            ahead_ms: AtomicU64::new(0),
+        });
+        let env = Env {
+            clock: Arc::<Self>::clone(&clock),
+            ..env.clone()
+        };
+        (env, clock)
+    }
+
+    /// Lets `ms` go by, on the wall clock and in elapsed time.
+    pub(crate) fn advance_ms(&self, ms: u64) {
+        self.ahead_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> TimestampMs {
+        self.inner
+            .now()
+            .plus_ms(self.ahead_ms.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Elapsed {
+        let ahead = Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst));
+        Elapsed(self.inner.elapsed().0 + ahead)
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration);
     }
 }

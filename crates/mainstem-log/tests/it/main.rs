@@ -21,6 +21,8 @@ mod golden_files_stay_as_they_are;
 #[cfg(test)]
 mod hooked;
 #[cfg(test)]
+mod idle_shards_give_up_their_files;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod killed_processes_lose_nothing_acknowledged;
@@ -29,9 +31,13 @@ mod kit;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod readers_writers_and_retention_run_together;
+#[cfg(test)]
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
 mod scrubbing_finds_rot;
+#[cfg(test)]
+mod waiting_appends_always_end;
 #[cfg(test)]
 mod workload;
 #[cfg(test)]
