@@ -48,7 +48,6 @@ impl Condvar {
     }
 
     /// Waits at most `timeout`; the caller checks its condition and the time again.
-    #[cfg(not(mainstem_loom))]
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -67,22 +67,7 @@ impl Watermark {
         }
     }
 
-    /// Blocks until the mark is past `seen`.
-    #[cfg(mainstem_loom)]
-    pub(crate) fn wait_beyond(&self, seen: SeqNo) -> Result<SeqNo, LogError> {
-        let mut waiters = self.waiters.lock();
-        loop {
-            if let Some(answer) = self.answer(&waiters, seen) {
-                return answer;
-            }
-            waiters.blocked = waiters.blocked.saturating_add(1);
-            waiters = self.moved.wait(waiters);
-            waiters.blocked = waiters.blocked.saturating_sub(1);
-        }
-    }
-
-    /// Blocks until the mark is past `seen`, or `expired` answers `None` instead of the time left.
-    #[cfg(not(mainstem_loom))]
+    /// Blocks until the mark is past `seen`, or `time_left` answers `None` instead of the time left.
     pub(crate) fn wait_beyond_until(
         &self,
         seen: SeqNo,

@@ -11,8 +11,8 @@ use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 ///
 /// # Concurrency
 /// A caller for whom there is room takes it with one atomic exchange. Others queue; a queue is
-/// never overtaken. Both sides of the exchange are sequentially consistent: a caller that joins the
-/// queue and then finds no room is seen by whoever gives room back afterwards.
+/// never overtaken. Who joins the queue and then finds no room is seen by whoever gives room back
+/// afterwards.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: u64,
@@ -146,7 +146,10 @@ impl Budget {
     /// Gives `bytes` back and lets those in the queue go on for whom there is now room.
     pub(crate) fn release(&self, bytes: u64) {
         self.used.fetch_sub(self.cost(bytes), Ordering::SeqCst);
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        // An exchange rather than a load, here and in `join`: of two exchanges of `waiting` one is
+        // first, and the later one sees what the other side did before it. Nothing weaker than a
+        // total order of all operations would do for a load, and the models do not have that.
+        if self.waiting.fetch_add(0, Ordering::SeqCst) > 0 {
             self.grant();
         }
     }
