@@ -118,31 +118,8 @@ impl Engine {
     pub fn create_shard(&self, name: &ShardName, options: ShardOptions) -> Result<Shard, LogError> {
         let state = self.state();
         let options = options.validated()?;
-        let dir = state.shard_dir(name);
         let _open = state.keep_open()?;
-        let entry = state.entry(name);
-        let mut slot = entry.state.lock();
-        let fs = &state.shared.files.env.fs;
-        match fs.create_dir(&dir) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(LogError::ShardExists(name.to_string()));
-            }
-            Err(error) => return Err(LogError::io("create", &dir)(error)),
-        }
-        let shards = state.dir.join(names::SHARDS);
-        fs.sync_dir(&shards).map_err(|error| {
-            // Another sync would prove nothing about this name.
-            let _seen_when_it_is_opened = fs.remove_dir(&dir);
-            LogError::io("sync", &shards)(error)
-        })?;
-        let shard = state.recover(name, dir, options, None)?;
-        let created = shard
-            .committer
-            .try_exclusive(|writer| writer.roll_by_age(shard.now_ms(), 0));
-        created.unwrap_or(Ok(false))?;
-        *slot = Some(Arc::clone(&shard));
-        Ok(Shard::new(shard))
+        state.with_slot(name, |slot| state.create(slot, name, options))
     }
 
     /// Returns the shard `name`, opening it if it is not open yet. `options` hold from its opening
@@ -157,25 +134,7 @@ impl Engine {
         let state = self.state();
         let options = options.validated()?;
         let _open = state.keep_open()?;
-        let entry = state.entry(name);
-        let mut slot = entry.state.lock();
-        if let Some(shard) = &*slot {
-            return Ok(Shard::new(Arc::clone(shard)));
-        }
-        let dir = state.shard_dir(name);
-        let fs = &state.shared.files.env.fs;
-        if fs
-            .metadata(&dir)
-            .map_err(LogError::io("look at", &dir))?
-            .is_none()
-        {
-            state.shards.lock().remove(name);
-            return Err(LogError::ShardNotFound(name.to_string()));
-        }
-        let clean = state.clean.lock().remove(name.as_str());
-        let shard = state.recover(name, dir, options, clean.as_ref())?;
-        *slot = Some(Arc::clone(&shard));
-        Ok(Shard::new(shard))
+        state.with_slot(name, |slot| state.open(slot, name, options))
     }
 
     /// Deletes a shard with all its records. Its handles answer [`LogError::ShardNotFound`] from then
@@ -190,35 +149,7 @@ impl Engine {
     pub fn remove_shard(&self, name: &ShardName) -> Result<(), LogError> {
         let state = self.state();
         let _open = state.keep_open()?;
-        let entry = state.entry(name);
-        let mut slot = entry.state.lock();
-        let gone = LogError::ShardNotFound(name.to_string());
-        if let Some(shard) = slot.take() {
-            shard
-                .committer
-                .close(gone.clone(), ShardWriter::close_files);
-            shard.watermark.end(gone.clone());
-        }
-        state.clean.lock().remove(name.as_str());
-        state.shards.lock().remove(name);
-        let fs = &state.shared.files.env.fs;
-        let dir = state.shard_dir(name);
-        if fs
-            .metadata(&dir)
-            .map_err(LogError::io("look at", &dir))?
-            .is_none()
-        {
-            return Err(gone);
-        }
-        // One rename makes it leave as a whole: files removed one by one could leave a hole.
-        let shards = state.dir.join(names::SHARDS);
-        let leaving = shards.join(names::leaving(name.as_str()));
-        remove_leaving(&**fs, &leaving)?;
-        fs.rename(&dir, &leaving)
-            .map_err(LogError::io("rename", &dir))?;
-        fs.sync_dir(&shards)
-            .map_err(LogError::io("sync", &shards))?;
-        remove_leaving(&**fs, &leaving)
+        state.with_slot(name, |slot| state.remove(slot, name))
     }
 
     /// Returns the names of all shards, sorted.
@@ -274,6 +205,118 @@ impl EngineState {
 
     fn entry(&self, name: &ShardName) -> Arc<Entry> {
         Arc::clone(self.shards.lock().entry(name.clone()).or_default())
+    }
+
+    /// Runs `work` on the place of shard `name`, which no other thread uses meanwhile.
+    ///
+    /// An entry goes when its shard turns out not to exist, or is removed. Whoever waited for one that
+    /// is gone looks for the new one: two entries would make two writers of the same files.
+    fn with_slot<T>(
+        &self,
+        name: &ShardName,
+        work: impl FnOnce(&mut Option<Arc<ShardState>>) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        loop {
+            let entry = self.entry(name);
+            let mut slot = entry.state.lock();
+            let current = self.shards.lock().get(name).cloned();
+            if current.is_some_and(|current| Arc::ptr_eq(&current, &entry)) {
+                return work(&mut slot);
+            }
+        }
+    }
+
+    fn create(
+        &self,
+        slot: &mut Option<Arc<ShardState>>,
+        name: &ShardName,
+        options: ShardOptions,
+    ) -> Result<Shard, LogError> {
+        let dir = self.shard_dir(name);
+        let fs = &self.shared.files.env.fs;
+        match fs.create_dir(&dir) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(LogError::ShardExists(name.to_string()));
+            }
+            Err(error) => return Err(LogError::io("create", &dir)(error)),
+        }
+        let shards = self.dir.join(names::SHARDS);
+        fs.sync_dir(&shards).map_err(|error| {
+            // Another sync would prove nothing about this name.
+            let _seen_when_it_is_opened = fs.remove_dir(&dir);
+            LogError::io("sync", &shards)(error)
+        })?;
+        let shard = self.recover(name, dir, options, None)?;
+        let created = shard
+            .committer
+            .try_exclusive(|writer| writer.roll_by_age(shard.now_ms(), 0));
+        created.unwrap_or(Ok(false))?;
+        *slot = Some(Arc::clone(&shard));
+        Ok(Shard::new(shard))
+    }
+
+    fn open(
+        &self,
+        slot: &mut Option<Arc<ShardState>>,
+        name: &ShardName,
+        options: ShardOptions,
+    ) -> Result<Shard, LogError> {
+        if let Some(shard) = &*slot {
+            return Ok(Shard::new(Arc::clone(shard)));
+        }
+        let dir = self.shard_dir(name);
+        let fs = &self.shared.files.env.fs;
+        if fs
+            .metadata(&dir)
+            .map_err(LogError::io("look at", &dir))?
+            .is_none()
+        {
+            self.shards.lock().remove(name);
+            return Err(LogError::ShardNotFound(name.to_string()));
+        }
+        let clean = self.clean.lock().remove(name.as_str());
+        let shard = self.recover(name, dir, options, clean.as_ref())?;
+        *slot = Some(Arc::clone(&shard));
+        Ok(Shard::new(shard))
+    }
+
+    fn remove(&self, slot: &mut Option<Arc<ShardState>>, name: &ShardName) -> Result<(), LogError> {
+        let gone = LogError::ShardNotFound(name.to_string());
+        if let Some(shard) = slot.take() {
+            shard
+                .committer
+                .close(gone.clone(), ShardWriter::close_files);
+            shard.watermark.end(gone);
+            // A shard made anew has files of the same names.
+            shard.trimming.lock().end();
+        }
+        self.clean.lock().remove(name.as_str());
+        let removed = self.remove_files(name);
+        // Not before: a new entry would let another thread in while the files are on their way out.
+        self.shards.lock().remove(name);
+        removed
+    }
+
+    fn remove_files(&self, name: &ShardName) -> Result<(), LogError> {
+        let fs = &self.shared.files.env.fs;
+        let dir = self.shard_dir(name);
+        if fs
+            .metadata(&dir)
+            .map_err(LogError::io("look at", &dir))?
+            .is_none()
+        {
+            return Err(LogError::ShardNotFound(name.to_string()));
+        }
+        // One rename makes it leave as a whole: files removed one by one could leave a hole.
+        let shards = self.dir.join(names::SHARDS);
+        let leaving = shards.join(names::leaving(name.as_str()));
+        remove_leaving(&**fs, &leaving)?;
+        fs.rename(&dir, &leaving)
+            .map_err(LogError::io("rename", &dir))?;
+        fs.sync_dir(&shards)
+            .map_err(LogError::io("sync", &shards))?;
+        remove_leaving(&**fs, &leaving)
     }
 
     /// Keeps the engine from being closed while a shard is opened, created or removed.

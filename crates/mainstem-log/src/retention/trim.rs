@@ -20,9 +20,19 @@ const SEGMENTS_PER_PASS_MAX: usize = 16;
 pub(crate) struct Trimming {
     /// A segment that readers find no more and whose file is still to be removed.
     leaving: Option<PathBuf>,
-    /// Whether a directory sync failed: which names a power cut brings back is then unknown, and
-    /// deleting a later segment could leave a hole.
+    /// Whether nothing is deleted any more: the shard was removed, or a directory sync failed. Which
+    /// names a power cut brings back is then unknown, and deleting a later segment could leave a hole.
     ended: bool,
+}
+
+impl Trimming {
+    /// Deletes nothing any more.
+    pub(crate) fn end(&mut self) {
+        *self = Self {
+            leaving: None,
+            ended: true,
+        };
+    }
 }
 
 /// Deletes the shard's expired segments and returns how many.

@@ -31,6 +31,8 @@ mod kit;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod one_shard_has_one_writer;
+#[cfg(test)]
 mod readers_writers_and_retention_run_together;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
