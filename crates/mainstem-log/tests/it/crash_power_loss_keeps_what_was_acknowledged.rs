@@ -104,7 +104,7 @@ fn seeds() -> Range<u64> {
     range.unwrap_or_else(|| panic!("MAINSTEM_CRASH_SEEDS is {text}, not a range like 0..200"))
 }
 
-const SEEDS_BY_DEFAULT: Range<u64> = 0..24;
+const SEEDS_BY_DEFAULT: Range<u64> = 0..80;
 const STEPS: u64 = 30;
 const RANDOM_STATES: u64 = 3;
 /// Every so many states power is lost a second time.

@@ -37,6 +37,8 @@ mod readers_writers_and_retention_run_together;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
+mod retention_keeps_to_a_clock_it_can_believe;
+#[cfg(test)]
 mod scrubbing_finds_rot;
 #[cfg(test)]
 mod waiting_appends_always_end;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mainstem_env::TimestampMs;
 use mainstem_env::sim::Sim;
 use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
-use mainstem_log::{AppendOptions, Engine, LogError, SeqNo, Shard, Start};
+use mainstem_log::{AppendOptions, Engine, LogError, SeqNo, Shard, ShardOptions, Start};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -36,6 +36,8 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
         8 => len.clone().prop_map(|len| Call::Append(vec![len])),
         4 => vec(0..300usize, 1..6).prop_map(Call::Append),
+        // Larger than the stride of the index, where the segment is large enough.
+        1 => vec(0..900usize, 1..60).prop_map(Call::Append),
         1 => (-2..=2i8).prop_map(Call::Expect),
         2 => (0..5000u64).prop_map(Call::AdvanceMs),
         1 => Just(Call::RollByAge),
@@ -56,16 +58,20 @@ struct Pair {
     sim: Sim,
     engine: Engine,
     shard: Shard,
+    options: ShardOptions,
     records: Vec<(Vec<u8>, u64)>,
     unique: u64,
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(segment_bytes: u64) -> Self {
         let sim = Sim::new(1);
         let engine = open_sim(&sim);
-        let shard = engine.create_shard(&name("s"), small_segments()).unwrap();
+        let mut options = small_segments();
+        options.segment_bytes = segment_bytes;
+        let shard = engine.create_shard(&name("s"), options.clone()).unwrap();
         Self {
+            options,
             sim,
             engine,
             shard,
@@ -76,7 +82,7 @@ impl Pair {
 
     fn reopen(&mut self) {
         self.engine = open_sim(&self.sim);
-        self.shard = self.engine.shard(&name("s"), small_segments()).unwrap();
+        self.shard = self.engine.shard(&name("s"), self.options.clone()).unwrap();
     }
 
     fn pass(&self, ms: u64) {
@@ -115,7 +121,13 @@ impl Pair {
         match call {
             Call::Append(lens) => {
                 let mut payloads = Vec::new();
+                let limit = usize::try_from(self.options.segment_bytes / 2).unwrap();
+                let mut bytes = 0;
                 for len in lens {
+                    bytes += len + 32;
+                    if bytes > limit {
+                        break;
+                    }
                     self.unique += 1;
                     payloads.push(payload(self.unique, *len));
                 }
@@ -198,8 +210,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_log_is_the_same_as_a_vector(calls in calls()) {
-        let mut pair = Pair::new();
+    fn the_log_is_the_same_as_a_vector(
+        calls in calls(),
+        segment_bytes in prop_oneof![Just(4096), Just(16 << 10), Just(128 << 10)],
+    ) {
+        let mut pair = Pair::new(segment_bytes);
         for call in &calls {
             pair.call(call);
         }
