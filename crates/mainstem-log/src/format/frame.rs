@@ -4,10 +4,8 @@
 //! which hashes the payload; the committer, which alone knows sequence number and salt,
 //! [`finish`]es the hash over the header. The expensive part so runs outside of every lock.
 
-use crc32fast::Hasher;
-
 use super::bytes::{Fields, FieldsMut};
-use super::checksum::Salt;
+use super::checksum::{FrameHasher, Salt};
 use super::padded;
 use crate::seq::SeqNo;
 
@@ -125,10 +123,14 @@ pub fn finish(frames: &mut [u8], seq: SeqNo, time_ms: u64, salt: Salt) -> usize 
     let fields = Fields(frames);
     let word = fields.u32(AT_WORD);
     let payload_crc = fields.u32(AT_CRC);
+    let mut seq_time = [0; FRAME_HEADER_BYTES - AT_SEQ];
+    let mut fields = FieldsMut(&mut seq_time);
+    fields.put_u64(0, seq.0);
+    fields.put_u64(AT_TIME - AT_SEQ, time_ms);
+    let crc = FrameHasher::new(salt).joined(payload_crc, word, &seq_time);
     let mut fields = FieldsMut(frames);
-    fields.put_u64(AT_SEQ, seq.0);
-    fields.put_u64(AT_TIME, time_ms);
-    fields.put_u32(AT_CRC, header_crc(payload_crc, word, seq, time_ms, salt));
+    fields.put(AT_SEQ, &seq_time);
+    fields.put_u32(AT_CRC, crc);
     len_of(word)
 }
 
@@ -154,7 +156,7 @@ pub fn decode(bytes: &[u8], salt: Salt) -> Result<Frame<'_>, FrameError> {
     };
     let (seq, time_ms) = (SeqNo(fields.u64(AT_SEQ)), fields.u64(AT_TIME));
     let stored = fields.u32(AT_CRC);
-    let computed = header_crc(crc32fast::hash(payload), word, seq, time_ms, salt);
+    let computed = FrameHasher::new(salt).of_payload(payload, word, seq_time_of(header));
     if stored != computed {
         return Err(FrameError::Checksum { stored, computed });
     }
@@ -176,6 +178,48 @@ pub fn decode(bytes: &[u8], salt: Salt) -> Result<Frame<'_>, FrameError> {
     })
 }
 
+/// Verifies the frames of one segment, many in a row.
+///
+/// For a reader of records one after the other: [`decode`] with its long answer costs it more than
+/// the checksum of a short record.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    hasher: FrameHasher,
+}
+
+impl Verifier {
+    /// Returns the verifier of a segment's frames.
+    pub fn new(salt: Salt) -> Self {
+        Self {
+            hasher: FrameHasher::new(salt),
+        }
+    }
+
+    /// Returns the length of the payload and the arrival time in ms of the frame at the start of
+    /// `bytes`, if it is one that [`decode`] accepts and it carries `seq`. What is wrong otherwise,
+    /// `decode` tells.
+    pub fn verify(&self, bytes: &[u8], seq: SeqNo) -> Option<(usize, u64)> {
+        let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
+        let fields = Fields(header);
+        let word = fields.u32(AT_WORD);
+        if word & (PRESENT | COMPRESSED | ENCRYPTED) != PRESENT || fields.u64(AT_SEQ) != seq.0 {
+            return None;
+        }
+        let payload_len = usize::try_from(word & LENGTH_MASK).ok()?;
+        let padding = frame_bytes(payload_len).checked_sub(FRAME_HEADER_BYTES + payload_len)?;
+        let (payload, rest) = rest.split_at_checked(payload_len)?;
+        let is_padded = rest.get(..padding)?.iter().all(|byte| *byte == 0);
+        let computed = self.hasher.of_payload(payload, word, seq_time_of(header));
+        let is_intact = computed == fields.u32(AT_CRC);
+        (is_padded && is_intact).then(|| (payload_len, fields.u64(AT_TIME)))
+    }
+}
+
+fn seq_time_of(header: &[u8; FRAME_HEADER_BYTES]) -> &[u8; 16] {
+    let [_, _, _, _, _, _, _, _, seq_time @ ..] = header;
+    seq_time
+}
+
 /// Returns the arrival time in the frame at the start of `bytes`, unverified.
 pub fn time_ms(bytes: &[u8]) -> Option<u64> {
     let header = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
@@ -185,19 +229,6 @@ pub fn time_ms(bytes: &[u8]) -> Option<u64> {
 /// Returns the size of the frame that begins with `word`, padding included.
 pub fn len_of(word: u32) -> usize {
     frame_bytes(usize::try_from(word & LENGTH_MASK).unwrap_or(usize::MAX))
-}
-
-/// Extends the checksum of a payload over bytes 0–3 and 8–23 of its frame and the salt.
-fn header_crc(payload_crc: u32, word: u32, seq: SeqNo, time_ms: u64, salt: Salt) -> u32 {
-    let mut rest = [0; 28];
-    let mut fields = FieldsMut(&mut rest);
-    fields.put_u32(0, word);
-    fields.put_u64(4, seq.0);
-    fields.put_u64(12, time_ms);
-    fields.put_u64(20, salt.0);
-    let mut hasher = Hasher::new_with_initial(payload_crc);
-    hasher.update(&rest);
-    hasher.finalize()
 }
 
 fn padded_len(len: usize) -> usize {
@@ -247,6 +278,32 @@ mod tests {
                 "{len} bytes"
             );
         }
+    }
+
+    #[test]
+    fn a_verifier_accepts_what_decode_accepts_and_only_the_record_asked_for() {
+        let verifier = Verifier::new(SALT);
+        for len in 0..=40 {
+            let bytes = frame(&vec![7; len]);
+            assert_eq!(verifier.verify(&bytes, SeqNo(12)), Some((len, 345)));
+            assert_eq!(verifier.verify(&bytes, SeqNo(13)), None);
+            assert_eq!(Verifier::new(Salt(1)).verify(&bytes, SeqNo(12)), None);
+            for bit in 0..bytes.len() * 8 {
+                let mut damaged = bytes.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(verifier.verify(&damaged, SeqNo(12)), None, "bit {bit}");
+            }
+            for short in 0..bytes.len() {
+                assert_eq!(verifier.verify(&bytes[..short], SeqNo(12)), None);
+            }
+        }
+        let mut encrypted = Vec::new();
+        push_unfinished(&mut encrypted, b"x");
+        FieldsMut(&mut encrypted).put_u32(AT_WORD, PRESENT | ENCRYPTED | 1);
+        finish(&mut encrypted, SeqNo(12), 345, SALT);
+        let refused = decode(&encrypted, SALT);
+        assert_eq!(refused, Err(FrameError::Unsupported(ENCRYPTED)));
+        assert_eq!(verifier.verify(&encrypted, SeqNo(12)), None);
     }
 
     #[test]

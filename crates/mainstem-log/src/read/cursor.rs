@@ -9,7 +9,7 @@ use super::record::RecordRef;
 use crate::error::LogError;
 use crate::files::CountedRegion;
 use crate::format::checksum::Salt;
-use crate::format::frame::{self, FrameError};
+use crate::format::frame::{self, FrameError, Verifier};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::segment_header::SegmentHeader;
 use crate::segment::set;
@@ -58,6 +58,7 @@ struct Spot {
     segment: Arc<Segment>,
     region: Arc<CountedRegion>,
     salt: Salt,
+    verifier: Verifier,
     view: View,
     /// The position of the view in the file, and of the next byte in the view.
     view_start: u64,
@@ -125,10 +126,14 @@ impl Cursor {
         reason = "the record is borrowed from the cursor"
     )]
     pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        let found = match self.advance() {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(None),
-            Err(error) => return Err(self.failed(error)),
+        let follower = self.spot.as_ref().and_then(|spot| spot.follower(self.next));
+        let found = match follower {
+            Some(found) => found,
+            None => match self.advance() {
+                Ok(Some(found)) => found,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(self.failed(error)),
+            },
         };
         if found.time_ms < self.horizon_ms {
             return Err(LogError::Trimmed {
@@ -316,6 +321,7 @@ impl Spot {
             segment,
             region,
             salt,
+            verifier: Verifier::new(salt),
             view,
             view_start: position,
             offset: 0,
@@ -333,6 +339,24 @@ impl Spot {
     fn consume(&mut self, found: Found) {
         self.offset = found.start.saturating_add(found.len);
         self.expect = Some(found.seq.plus(1));
+    }
+
+    /// Finds record `next` in the common case: it lies right at the place, is in memory and verifies.
+    /// Everything else, errors too, is for [`Spot::peek`].
+    fn follower(&self, next: SeqNo) -> Option<Found> {
+        if self.expect != Some(next) {
+            return None;
+        }
+        let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
+        let rest = self.view.get(self.offset..in_memory.min(self.view.len()))?;
+        let (payload_len, time_ms) = self.verifier.verify(rest, next)?;
+        Some(Found {
+            start: self.offset,
+            payload_len,
+            len: frame::frame_bytes(payload_len),
+            seq: next,
+            time_ms,
+        })
     }
 
     /// Finds the next record at or after the place, and verifies it.
