@@ -284,9 +284,7 @@ impl EngineState {
     fn remove(&self, slot: &mut Option<Arc<ShardState>>, name: &ShardName) -> Result<(), LogError> {
         let gone = LogError::ShardNotFound(name.to_string());
         if let Some(shard) = slot.take() {
-            shard
-                .committer
-                .close(gone.clone(), ShardWriter::close_files);
+            shard.committer.close(gone.clone(), ShardWriter::quiesce);
             shard.watermark.end(gone);
             // A shard made anew has files of the same names.
             shard.trimming.lock().end();
@@ -363,24 +361,29 @@ impl EngineState {
     }
 
     pub(crate) fn maintain(&self) -> MaintenanceReport {
+        // Once closed, the files are somebody else's.
+        let Ok(_open) = self.keep_open() else {
+            return MaintenanceReport::default();
+        };
         let shards = self.open_shards();
         self.keeper
             .pass(&self.shared.files.env, &shards, self.options.idle_ms)
     }
 
     fn close(&self) -> Result<(), LogError> {
+        // Before the lock is taken: its thread shares the lock while it works.
+        self.keeper.stop();
         // Held to the end: another process must not come in before everything is written down.
         let mut slot = self.lock.write().unwrap_or_else(PoisonError::into_inner);
         let Some(lock) = slot.take() else {
             return Ok(());
         };
-        self.keeper.stop();
         let mut clean: Vec<CleanShard> = Vec::new();
         for shard in self.open_shards() {
             let intact = shard.committer.refusal().is_none();
             let note = shard.committer.close(LogError::Closed, |writer| {
                 let note = intact.then(|| writer.clean(shard.now_ms()));
-                writer.close_files();
+                writer.quiesce();
                 note
             });
             shard.watermark.end(LogError::Closed);
@@ -452,7 +455,8 @@ fn create_dirs(env: &Env, dir: &Path) -> Result<(), LogError> {
     path_down.retain(|path| path.parent().is_some());
     for path in path_down.into_iter().rev() {
         let found = look(path)?;
-        if found.is_some_and(|found| !found.is_dir) {
+        // A link to a directory can be listed, and will do.
+        if found.is_some_and(|found| !found.is_dir) && fs.list(path).is_err() {
             let error = std::io::ErrorKind::NotADirectory.into();
             return Err(LogError::io("open", path)(error));
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use mainstem_env::{Env, OpenMode, ReadMode, Region};
 
@@ -22,6 +22,8 @@ pub(crate) struct Files {
 #[derive(Debug)]
 pub(crate) struct CountedRegion {
     pub(crate) region: Region,
+    /// Whether the index block of the sealed segment was brought into memory.
+    pub(crate) index_populated: AtomicBool,
     maps: Option<Arc<AtomicUsize>>,
 }
 
@@ -48,6 +50,11 @@ impl Files {
         self.maps.load(Ordering::Relaxed)
     }
 
+    /// Returns whether so many files are mapped that some should be given up.
+    pub(crate) fn are_maps_scarce(&self) -> bool {
+        self.maps() >= self.maps_max / 2
+    }
+
     /// Opens the file at `path` for reading its first `capacity` bytes; past the cap on maps, by
     /// copying.
     pub(crate) fn region(&self, path: &Path, capacity: u64) -> Result<CountedRegion, LogError> {
@@ -65,7 +72,11 @@ impl Files {
         };
         let maps = (self.read_mode == ReadMode::Mapped).then(|| Arc::clone(&self.maps));
         // Counted from here on, so that every way out gives the place back.
-        let counted = |region| CountedRegion { region, maps };
+        let counted = |region| CountedRegion {
+            region,
+            index_populated: AtomicBool::new(false),
+            maps,
+        };
         match file.region(capacity, mode) {
             Ok(region) => Ok(counted(region)),
             Err(error) => {

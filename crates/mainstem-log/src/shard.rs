@@ -131,6 +131,18 @@ impl Delegate for Link {
         }
     }
 
+    fn linger(&self) {
+        if let Some(shard) = self.shard.upgrade()
+            && shard.options.linger_us > 0
+        {
+            shard
+                .files
+                .env
+                .clock
+                .sleep(Duration::from_micros(shard.options.linger_us));
+        }
+    }
+
     fn poisoned(&self, error: &LogError) {
         let Some(shard) = self.shard.upgrade() else {
             return;
@@ -143,7 +155,10 @@ impl Delegate for Link {
         }
         shard.watermark.end(poisoned);
         if let Some(hook) = &self.on_poison {
-            hook.call(error);
+            let call = std::panic::AssertUnwindSafe(|| hook.call(error));
+            if std::panic::catch_unwind(call).is_err() {
+                tracing::error!(shard = %shard.name, "the hook for poisoned shards panicked");
+            }
         }
     }
 }
@@ -504,7 +519,8 @@ impl Shard {
     /// shard says it.
     ///
     /// A shorter retention hides records at once and deletes them at the next pass of maintenance. A
-    /// longer one does not bring back what is hidden already.
+    /// longer one does not bring back what is hidden already, for as long as the engine is open; what
+    /// was not deleted by then can be read again after the next opening.
     ///
     /// # Errors
     /// [`LogError::InvalidOption`].

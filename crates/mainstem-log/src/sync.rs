@@ -14,6 +14,17 @@ use std::sync::PoisonError;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic::{AtomicU64, Ordering};
 
+/// Wakes tasks. Called without any lock of ours held: a waker may poll at once, or drop the last
+/// reference to a future of ours, and both take locks. One that panics must not keep the others from
+/// being woken, nor be taken for a failure of whoever wakes.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = std::task::Waker>) {
+    for waker in wakers {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake())).is_err() {
+            tracing::error!("a task's waker panicked");
+        }
+    }
+}
+
 /// A mutex that ignores the panic of an earlier holder.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);

@@ -41,6 +41,8 @@ struct State {
     threads: usize,
     idle: usize,
     stopped: bool,
+    /// A caller does the jobs itself, as no thread could be started.
+    draining: bool,
 }
 
 impl SyncPool {
@@ -65,7 +67,8 @@ impl SyncPool {
             self.work.notify_one();
             return;
         }
-        if state.threads < self.threads_max {
+        // One who does jobs itself finds this one in the queue, and does not begin anew for it.
+        if state.threads < self.threads_max && !state.draining {
             state.threads = state.threads.saturating_add(1);
             drop(state);
             let pool = Arc::clone(self);
@@ -76,6 +79,7 @@ impl SyncPool {
                 let alone = {
                     let mut state = self.state.lock();
                     state.threads = state.threads.saturating_sub(1);
+                    state.draining |= state.threads == 0;
                     state.threads == 0
                 };
                 tracing::warn!(%error, "no further thread for commits");
@@ -88,7 +92,14 @@ impl SyncPool {
     }
 
     fn drain(&self) {
-        while let Some(job) = { self.state.lock().queue.pop_front() } {
+        loop {
+            let job = {
+                let mut state = self.state.lock();
+                let job = state.queue.pop_front();
+                state.draining = job.is_some();
+                job
+            };
+            let Some(job) = job else { return };
             job.run();
         }
     }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::LogError;
 use crate::seq::SeqNo;
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, wake_all};
 
 /// A shard's durable mark, and those who wait for it to move.
 #[derive(Debug)]
@@ -24,6 +24,14 @@ struct Waiters {
     ended: Option<LogError>,
 }
 
+impl Waiters {
+    /// Takes the waker of the waiter `number` off the list.
+    fn take(&mut self, number: u64) -> Option<Waker> {
+        let at = self.wakers.iter().position(|(other, _)| *other == number)?;
+        Some(self.wakers.swap_remove(at).1)
+    }
+}
+
 impl Watermark {
     pub(crate) fn new(next: SeqNo) -> Self {
         Self {
@@ -41,12 +49,12 @@ impl Watermark {
 
     /// Moves the mark, after the records before it became durable, and wakes all who wait.
     pub(crate) fn publish(&self, next: SeqNo) {
-        let mut waiters = self.waiters.lock();
+        let waiters = self.waiters.lock();
         debug_assert!(next >= self.next(), "the durable mark never goes back");
         // Partner of the load in `next`. Under the lock, so that a waiter that has checked the mark
         // and is about to wait is not missed.
         self.next.store(next.0, Ordering::Release);
-        self.wake(&mut waiters);
+        self.wake(waiters);
     }
 
     /// Tells all who wait, now and later, that the mark will not move any more.
@@ -55,16 +63,16 @@ impl Watermark {
         if waiters.ended.is_none() {
             waiters.ended = Some(error);
         }
-        self.wake(&mut waiters);
+        self.wake(waiters);
     }
 
-    fn wake(&self, waiters: &mut Waiters) {
+    fn wake(&self, mut waiters: MutexGuard<'_, Waiters>) {
         if waiters.blocked > 0 {
             self.moved.notify_all();
         }
-        for (_, waker) in std::mem::take(&mut waiters.wakers) {
-            waker.wake();
-        }
+        let wakers = std::mem::take(&mut waiters.wakers);
+        drop(waiters);
+        wake_all(wakers.into_iter().map(|(_, waker)| waker));
     }
 
     /// Blocks until the mark is past `seen`, or `time_left` answers `None` instead of the time left.
@@ -103,17 +111,18 @@ impl Watermark {
             waiters.last_waiter = waiters.last_waiter.wrapping_add(1);
             waiters.last_waiter
         });
-        waiters.wakers.retain(|(other, _)| *other != number);
+        let old = waiters.take(number);
         waiters.wakers.push((number, context.waker().clone()));
+        // Dropping a waker may drop a task with a future of ours in it: not under the lock.
+        drop(waiters);
+        drop(old);
         Poll::Pending
     }
 
     /// Takes a waiter that has lost interest off the list.
     pub(crate) fn forget(&self, waiter: u64) {
-        self.waiters
-            .lock()
-            .wakers
-            .retain(|(other, _)| *other != waiter);
+        let old = self.waiters.lock().take(waiter);
+        drop(old);
     }
 
     fn answer(&self, waiters: &Waiters, seen: SeqNo) -> Option<Result<SeqNo, LogError>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::LogError;
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, wake_all};
 
 /// A number of bytes that callers take from and give back, in order of arrival.
 ///
@@ -123,7 +123,10 @@ impl Budget {
             *place = None;
             return Poll::Ready(());
         }
-        state.waker = Some(context.waker().clone());
+        let old = state.waker.replace(context.waker().clone());
+        // Dropping a waker may drop a task with a future of ours in it: not under the lock.
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 
@@ -172,23 +175,22 @@ impl Budget {
     }
 
     fn grant(&self) {
+        let mut wakers = Vec::new();
         let mut queue = self.queue.lock();
         while let Some(waiter) = queue.front() {
             if !self.try_take(self.cost(waiter.bytes)) {
-                return;
+                break;
             }
-            let waker = {
-                let mut state = waiter.state.lock();
-                state.granted = true;
-                state.waker.take()
-            };
+            let mut state = waiter.state.lock();
+            state.granted = true;
+            wakers.extend(state.waker.take());
+            drop(state);
             waiter.granted.notify_one();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
             queue.pop_front();
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
+        drop(queue);
+        wake_all(wakers);
     }
 }
 

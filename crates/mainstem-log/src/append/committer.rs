@@ -38,6 +38,9 @@ pub(crate) trait Delegate: Send + Sync + fmt::Debug {
     /// Has another thread call [`Committer::lead`] soon.
     fn lead_soon(&self);
 
+    /// Waits for company before a commit, if the shard's options ask for that.
+    fn linger(&self) {}
+
     /// Learns that no append will be taken any more, and why.
     fn poisoned(&self, error: &LogError);
 }
@@ -210,6 +213,7 @@ impl<S: CommitSink> Committer<S> {
             committer: self,
             group: None,
         };
+        self.delegate.linger();
         guard.group = self.core.lock().pending.pop_front();
         let failure = match &mut guard.group {
             Some(group) => self.sink.lock().commit(group).err(),
@@ -264,7 +268,12 @@ impl<S: CommitSink> Committer<S> {
     fn fail_all(&self, group: Option<Group>, error: &LogError, poison: bool) {
         let pending = {
             let mut core = self.core.lock();
-            if poison && core.refused.is_none() {
+            // A shard that is poisoned while it closes must not pass for one that closed well.
+            let known = matches!(
+                core.refused,
+                Some(LogError::Poisoned(_) | LogError::ReadOnly { .. })
+            );
+            if poison && !known {
                 core.refused = Some(LogError::Poisoned(Arc::new(error.clone())));
             }
             if let Some(first) = group
@@ -278,9 +287,6 @@ impl<S: CommitSink> Committer<S> {
             self.idle.notify_all();
             std::mem::take(&mut core.pending)
         };
-        if poison {
-            self.delegate.poisoned(error);
-        }
         // Only the group that was being written may be on disk.
         let after = match (poison, error) {
             (true, error) => LogError::Poisoned(Arc::new(error.clone())),
@@ -291,6 +297,10 @@ impl<S: CommitSink> Committer<S> {
         }
         for group in pending {
             self.settle(group, &Err(after.clone()));
+        }
+        // Last: what is told here is not ours, and nobody may have to wait for it.
+        if poison {
+            self.delegate.poisoned(error);
         }
     }
 

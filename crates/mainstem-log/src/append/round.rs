@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use crate::error::LogError;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, wake_all};
 
 /// The fate of one group, shared by everyone with a batch in it.
 #[derive(Debug)]
@@ -67,9 +67,7 @@ impl Round {
             std::mem::take(&mut state.wakers)
         };
         self.changed.notify_all();
-        for waker in wakers.into_iter().flatten() {
-            waker.wake();
-        }
+        wake_all(wakers.into_iter().flatten());
     }
 
     /// Returns the fate if it is known; otherwise the task of `context` is woken when it is. `slot`
@@ -83,21 +81,25 @@ impl Round {
         if let Some(result) = &state.result {
             return Poll::Ready(result.clone());
         }
-        let waker = Some(context.waker().clone());
+        let mut waker = Some(context.waker().clone());
         match slot.and_then(|slot| state.wakers.get_mut(slot)) {
-            Some(place) => *place = waker,
+            Some(place) => std::mem::swap(place, &mut waker),
             None => {
                 *slot = Some(state.wakers.len());
-                state.wakers.push(waker);
+                state.wakers.push(waker.take());
             }
         }
+        // Dropping a waker may drop a task with a future of ours in it: not under the lock.
+        drop(state);
+        drop(waker);
         Poll::Pending
     }
 
     /// Takes a waiter that has lost interest off the list.
     pub(crate) fn forget(&self, slot: usize) {
-        if let Some(place) = self.state.lock().wakers.get_mut(slot) {
-            *place = None;
-        }
+        let mut state = self.state.lock();
+        let waker = state.wakers.get_mut(slot).and_then(Option::take);
+        drop(state);
+        drop(waker);
     }
 }

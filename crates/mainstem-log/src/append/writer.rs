@@ -164,6 +164,16 @@ impl ShardWriter {
         }
     }
 
+    /// Ends all that is still at work on the files, whatever became of it: nothing may write to them
+    /// once somebody else can open the directory.
+    pub(crate) fn quiesce(&mut self) {
+        if let Place::Active(active) = &mut self.place {
+            // A failure of it was told to the commit after it; there will be none.
+            let _too_late_to_matter = active.wait_for_prewrite();
+        }
+        self.close_files();
+    }
+
     /// Gives up the descriptors; they are opened again when needed.
     pub(crate) fn close_files(&mut self) {
         if let Place::Active(active) = &mut self.place {

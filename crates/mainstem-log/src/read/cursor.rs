@@ -101,9 +101,11 @@ impl Cursor {
             Start::Oldest => cursor.seek_time(horizon_ms)?,
             Start::Time(time) => cursor.seek_time(time.0.max(horizon_ms))?,
             Start::At(seq) => {
-                let oldest = cursor.shard.first_seq()?;
-                if seq < oldest {
-                    return Err(LogError::Trimmed { oldest });
+                // Damage in the oldest segment is no reason not to read another one: a record that
+                // is too old is noticed by its own time, too.
+                match cursor.shard.first_seq() {
+                    Ok(oldest) if seq < oldest => return Err(LogError::Trimmed { oldest }),
+                    _ => {}
                 }
                 cursor.next = seq;
             }
@@ -181,14 +183,25 @@ impl Cursor {
     /// Places the cursor at the first record that is not older than `time_ms`.
     fn seek_time(&mut self, time_ms: u64) -> Result<(), LogError> {
         let segments = self.shard.segments.snapshot();
-        let mut first = None;
-        for segment in segments.iter() {
-            if segment
+        let reaches = |segment: &Arc<Segment>| -> Result<Option<bool>, LogError> {
+            Ok(segment
                 .times_ms()?
-                .is_some_and(|(_, newest_ms)| newest_ms >= time_ms)
-            {
-                first = Some(segment);
-                break;
+                .map(|(_, newest_ms)| newest_ms >= time_ms))
+        };
+        // Mostly it is the oldest. If not, the newer ones are asked first, so that damage in a
+        // segment that is too old anyway is not met.
+        let mut first = match segments.first() {
+            Some(oldest) if matches!(reaches(oldest), Ok(Some(true))) => Some(oldest),
+            _ => None,
+        };
+        if first.is_none() {
+            for segment in segments.iter().rev() {
+                match reaches(segment)? {
+                    Some(true) => first = Some(segment),
+                    Some(false) => break,
+                    // It holds no record, so it says nothing about those before it.
+                    None => {}
+                }
             }
         }
         // All that was durable when this began and is not found below is older than the time.
@@ -285,6 +298,10 @@ impl Cursor {
             let what = format!("records {expected} to {} are missing", successor.base);
             return Err(LogError::corrupt(successor.path(), 16, what));
         }
+        // A region that copies holds a descriptor, and one that maps an area of memory.
+        if spot.region.region.copies() || self.shard.files.are_maps_scarce() {
+            spot.segment.close_region_behind(&spot.region);
+        }
         let start = SegmentHeader::data_start();
         self.spot = Some(Spot::new(
             Arc::clone(successor),
@@ -362,6 +379,13 @@ impl Spot {
     /// Finds the next record at or after the place, and verifies it.
     fn peek(&mut self, horizon_ms: &mut u64, shard: &ShardState) -> Result<Peek, LogError> {
         loop {
+            // Not even the first word is touched before it is in memory: where the medium fails,
+            // that would be a signal instead of an error.
+            let head = self.position().saturating_add(GROUP_HEADER_BYTES as u64);
+            if self.offset < self.view.len() && head > self.populated {
+                *horizon_ms = shard.horizon_ms();
+                self.populate(head)?;
+            }
             let Some(word) = self
                 .view
                 .get(self.offset..)

@@ -51,8 +51,10 @@ pub(crate) fn trim(shard: &ShardState, now: TimestampMs) -> Result<usize, LogErr
             break;
         };
         // The newest stays, expired or not: its name keeps the sequence numbers going.
-        let last = segments.len() <= 1;
-        if last || oldest.footer()?.is_none() || !is_expired(oldest, shard, now)? {
+        let Some(successor) = segments.get(1) else {
+            break;
+        };
+        if !is_expired(oldest, successor, shard, now)? {
             break;
         }
         delete(shard, oldest, &mut trimming)?;
@@ -61,11 +63,22 @@ pub(crate) fn trim(shard: &ShardState, now: TimestampMs) -> Result<usize, LogErr
     Ok(deleted)
 }
 
-fn is_expired(segment: &Segment, shard: &ShardState, now: TimestampMs) -> Result<bool, LogError> {
-    let retention_ms = shard.retention_ms();
-    let expired = |(_, newest_ms)| policy::is_expired(newest_ms, now, retention_ms);
-    // A segment that a repair left empty has nothing to wait for.
-    Ok(segment.times_ms()?.is_none_or(expired))
+fn is_expired(
+    segment: &Segment,
+    successor: &Segment,
+    shard: &ShardState,
+    now: TimestampMs,
+) -> Result<bool, LogError> {
+    let expired = |newest_ms| policy::is_expired(newest_ms, now, shard.retention_ms());
+    match segment.times_ms() {
+        Ok(Some((_, newest_ms))) => Ok(expired(newest_ms)),
+        // A segment that a repair left empty has nothing to wait for.
+        Ok(None) => Ok(true),
+        // A damaged footer must not keep everything behind it for ever: no record in the segment is
+        // newer than the next segment.
+        Err(LogError::Corrupt { .. }) => Ok(expired(successor.header()?.created_ms)),
+        Err(error) => Err(error),
+    }
 }
 
 fn delete(

@@ -198,6 +198,19 @@ impl Segment {
         *self.region.lock() = None;
     }
 
+    /// Closes the region if nobody but this segment and one other holds it, for a reader that leaves a
+    /// sealed segment behind: not every segment of a long log has to stay open.
+    pub(crate) fn close_region_behind(&self, held: &Arc<CountedRegion>) {
+        let mut slot = self.region.lock();
+        if slot
+            .as_ref()
+            .is_some_and(|region| Arc::ptr_eq(region, held))
+            && Arc::strong_count(held) <= 2
+        {
+            *slot = None;
+        }
+    }
+
     /// Returns the open region, if there is one.
     pub(crate) fn open_region(&self) -> Option<Arc<CountedRegion>> {
         self.region.lock().clone()
@@ -214,8 +227,14 @@ impl Segment {
         let salt = self.header()?.salt;
         let start = u64::from(footer.data_end);
         let end = self.sealed_len().saturating_sub(bytes_u64(FOOTER_BYTES));
-        let block: View = self
-            .region()?
+        let region = self.region()?;
+        // Once for each map: where the medium fails, the first touch would be a signal.
+        if !region.index_populated.load(Ordering::Relaxed) {
+            let populated = region.region.populate(start..end);
+            populated.map_err(LogError::io("read the index of", &self.path))?;
+            region.index_populated.store(true, Ordering::Relaxed);
+        }
+        let block: View = region
             .region
             .view(start..end)
             .map_err(LogError::io("read the index of", &self.path))?;
