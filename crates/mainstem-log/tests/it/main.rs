@@ -1,6 +1,8 @@
 //! What the log promises, one file per promise.
 
 #[cfg(test)]
+mod a_closed_engine_touches_nothing;
+#[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
 mod corruption_is_told_from_torn_writes;
@@ -10,6 +12,8 @@ mod crash_of_the_process_and_then_of_the_machine;
 mod crash_power_loss_keeps_what_was_acknowledged;
 #[cfg(test)]
 mod crash_while_a_shard_is_removed;
+#[cfg(test)]
+mod damage_stays_where_it_is;
 #[cfg(test)]
 mod faults_are_reported_honestly;
 #[cfg(test)]
@@ -42,6 +46,8 @@ mod retention_keeps_to_a_clock_it_can_believe;
 mod scrubbing_finds_rot;
 #[cfg(test)]
 mod waiting_appends_always_end;
+#[cfg(test)]
+mod wakers_and_hooks_cannot_hang_a_shard;
 #[cfg(test)]
 mod workload;
 #[cfg(test)]
