@@ -1,6 +1,8 @@
 //! What the log promises, one file per promise.
 
 #[cfg(test)]
+mod a_note_of_a_close_is_believed_once;
+#[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
 mod corruption_is_told_from_torn_writes;
