@@ -2,7 +2,9 @@
 //! replaced by another. Whoever opens and reads the store gets the right data or an error that names
 //! the place: never other data, and never less of it without a word.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mainstem_env::sim::{Choices, Sim, Strictness};
 use mainstem_log::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
@@ -239,7 +241,7 @@ fn every_flipped_bit_after_a_power_cut() {
 }
 
 /// Returns where the last group of an active segment lies.
-fn last_group_of_unsealed(store: &Store, path: &Path) -> Option<std::ops::Range<u64>> {
+fn last_group_of_unsealed(store: &Store, path: &Path) -> Option<Range<u64>> {
     let is_newest = store
         .files()
         .iter()
@@ -248,16 +250,21 @@ fn last_group_of_unsealed(store: &Store, path: &Path) -> Option<std::ops::Range<
     if !has_extension(path, "seg") || !is_newest {
         return None;
     }
-    let bytes = store.sim.read_file(path).unwrap();
-    let header = SegmentHeader::decode(bytes.first_chunk::<SEGMENT_HEADER_BYTES>()?).unwrap();
+    Some(last_group_in(&store.sim.read_file(path).unwrap()))
+}
+
+/// Returns where the last group lies in the bytes of an active segment; empty if there is none.
+fn last_group_in(bytes: &[u8]) -> Range<u64> {
+    let header = bytes.first_chunk::<SEGMENT_HEADER_BYTES>().unwrap();
+    let header = SegmentHeader::decode(header).unwrap();
     let mut at = SEGMENT_HEADER_BYTES;
-    let mut last = None;
+    let mut last = 0..0;
     while let Some(group) = bytes
         .get(at..)
         .and_then(|it| GroupHeader::decode(it, header.salt))
     {
         let end = at + GROUP_HEADER_BYTES + usize::try_from(group.bytes).unwrap();
-        last = Some(u64::try_from(at).unwrap()..u64::try_from(end).unwrap());
+        last = u64::try_from(at).unwrap()..u64::try_from(end).unwrap();
         at = end;
     }
     last
@@ -305,4 +312,37 @@ fn every_file_in_the_place_of_another() {
             }
         }
     }
+}
+
+/// Groups of an earlier life of the same file, with the right salt and the right numbers at the right
+/// place, are no part of this life: the chain tells.
+#[test]
+fn a_group_of_another_life_is_not_taken_for_the_next_one() {
+    let (store, engine) = Store::fill();
+    let path = Path::new("/data/shards/b/00000000000000000000.seg");
+    let live = |pause: Duration, fill: u8| {
+        let world = store.sim.process_crash();
+        world.advance(pause);
+        let engine = open_sim(&world);
+        let shard = engine.shard(&name("b"), small_segments()).unwrap();
+        for _ in 0..2 {
+            append(&shard, &[fill; 100]).unwrap();
+        }
+        let bytes = world.read_file(path).unwrap();
+        let last = usize::try_from(last_group_in(&bytes).start).unwrap();
+        (world.process_crash(), bytes, last)
+    };
+    let (_, other_bytes, other_last) = live(Duration::ZERO, 1);
+    let (world, mut bytes, last) = live(Duration::from_secs(5), 2);
+    assert_eq!(last, other_last, "the groups line up");
+    bytes[last..].copy_from_slice(&other_bytes[last..]);
+    world.write_raw(path, &bytes).unwrap();
+    world.env().fs.unlink(&path.with_extension("idx")).unwrap();
+    drop(engine);
+    let engine = open_sim(&world);
+    let shard = engine.shard(&name("b"), small_segments()).unwrap();
+    let (found, error) = read(&shard, Start::Oldest);
+    assert!(error.is_none());
+    assert_eq!(found.len(), store.records[1].1.len() + 1);
+    assert_eq!(found.last().unwrap().1, [2; 100]);
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod a_closed_engine_touches_nothing;
 #[cfg(test)]
+mod a_note_of_a_close_is_believed_once;
+#[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
 mod corruption_is_told_from_torn_writes;
