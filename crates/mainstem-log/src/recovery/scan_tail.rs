@@ -141,11 +141,13 @@ pub(crate) fn scan(
 ) -> Result<Scan, LogError> {
     let len = file.len().map_err(LogError::io("measure", path))?;
     let mut walker = Walker::new(file, path, header.salt, len);
+    // A file that lost its end may be shorter than its index knows. What is left of it is read, and
+    // nobody is let into what is not there.
     let begin = hints
         .entries
         .iter()
         .rev()
-        .find(|entry| entry.target == Target::Group);
+        .find(|entry| entry.target == Target::Group && u64::from(entry.position) < len);
     let start = begin.map_or(SegmentHeader::data_start(), |entry| entry.position.into());
     let mut expect = match begin {
         Some(entry) => Expect {

@@ -15,6 +15,8 @@ mod crash_power_loss_keeps_what_was_acknowledged;
 #[cfg(test)]
 mod crash_while_a_shard_is_removed;
 #[cfg(test)]
+mod cut_below_its_index_a_segment_is_read_to_its_end;
+#[cfg(test)]
 mod damage_stays_where_it_is;
 #[cfg(test)]
 mod faults_are_reported_honestly;
