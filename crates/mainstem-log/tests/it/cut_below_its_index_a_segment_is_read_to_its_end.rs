@@ -32,11 +32,11 @@ fn acknowledged_records_that_are_left_are_read_and_the_loss_is_told() {
         assert_eq!(refusal.outcome(), Outcome::NotApplied);
         let (records, error) = read(&shard, Start::Oldest);
         assert!(error.is_none(), "{error:?}");
-        assert_eq!(records.len() as u64, kept);
+        assert_eq!(u64::try_from(records.len()).unwrap(), kept);
         assert!(
             records
                 .iter()
-                .all(|(seq, payload)| payload == &[*seq as u8; 100])
+                .all(|(seq, payload)| payload == &[u8::try_from(*seq).unwrap(); 100])
         );
         assert_eq!(sim.violation(), None);
     }
