@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use mainstem_server::ServerConfig;
 use mainstem_streams::StreamsConfig;
 use mainstem_types::{AccountId, Region};
@@ -15,15 +15,10 @@ use serde::{Deserialize, Serialize};
 /// The file that is read if it lies in the working directory.
 const FILE: &str = "mainstem.toml";
 const PREFIX: &str = "MAINSTEM_";
-/// The settings that variables can give; others with our prefix are somebody else's.
-const KEYS: &[&str] = &[
-    "data",
-    "listen",
-    "region",
-    "account",
-    "transition_ms",
-    "drain_timeout_ms",
-];
+/// The settings that variables can give as text, and as numbers; other variables with our prefix are
+/// somebody else's.
+const TEXTS: [&str; 4] = ["data", "listen", "region", "account"];
+const NUMBERS: [&str; 2] = ["transition_ms", "drain_timeout_ms"];
 
 /// The settings of `mainstem serve`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +62,29 @@ pub(crate) struct Flags {
     pub(crate) listen: Option<SocketAddr>,
 }
 
+/// Collects what variables say; `variable` looks one up.
+fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Figment> {
+    let mut found = Figment::new();
+    for key in TEXTS.into_iter().chain(NUMBERS) {
+        let name = format!("{PREFIX}{}", key.to_uppercase());
+        let Some(text) = variable(&name) else {
+            continue;
+        };
+        if text.is_empty() {
+            bail!("{name} is empty; give it a value or unset it");
+        }
+        found = if NUMBERS.contains(&key) {
+            let number: u64 = text
+                .parse()
+                .with_context(|| format!("{name} is {text:?}, which is no number"))?;
+            found.merge(Serialized::default(key, number))
+        } else {
+            found.merge(Serialized::default(key, text))
+        };
+    }
+    Ok(found)
+}
+
 impl Settings {
     /// Collects the settings; `file` must exist if it is given.
     pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> Result<Self> {
@@ -79,7 +97,7 @@ impl Settings {
         };
         Figment::from(Serialized::defaults(Self::default()))
             .merge(toml)
-            .merge(Env::prefixed(PREFIX).only(KEYS))
+            .merge(from_variables(|name| std::env::var(name).ok())?)
             .merge(Serialized::defaults(flags))
             .extract()
             .context("the configuration cannot be used")
@@ -117,9 +135,26 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        let mut known = KEYS.to_vec();
+        let mut known: Vec<&str> = TEXTS.into_iter().chain(NUMBERS).collect();
         known.sort_unstable();
         assert_eq!(keys, known);
+        let given = |name: &str| {
+            Some(match name {
+                "MAINSTEM_DATA" => "123".to_owned(),
+                "MAINSTEM_ACCOUNT" => "000000000001".to_owned(),
+                "MAINSTEM_TRANSITION_MS" => "7".to_owned(),
+                _ => return None,
+            })
+        };
+        let settings: Settings = Figment::from(Serialized::defaults(Settings::default()))
+            .merge(from_variables(given).unwrap())
+            .extract()
+            .unwrap();
+        assert_eq!(settings.data, PathBuf::from("123"));
+        assert_eq!(settings.account, "000000000001");
+        assert_eq!(settings.transition_ms, 7);
+        assert!(from_variables(|_| Some(String::new())).is_err());
+        assert!(from_variables(|_| Some("x".to_owned())).is_err());
     }
 
     #[test]

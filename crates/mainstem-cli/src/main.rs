@@ -27,7 +27,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server that stock AWS clients talk to.
     Serve(serve::Serve),
     /// Work on the logs of a data directory that no server has open.
     #[command(subcommand)]

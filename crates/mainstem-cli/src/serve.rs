@@ -69,7 +69,8 @@ async fn serve(settings: Settings) -> Result<()> {
     let bound = Server::bind(settings.server(), env, streams.clone()).await;
     let served: Result<()> = match bound {
         Ok(server) => {
-            greet(&settings, server.local_addr())?;
+            // A reader of our output that went away is no reason not to serve.
+            let _unheard = greet(&settings, server.local_addr());
             let stop = async {
                 std::future::poll_fn(|context| {
                     let terminated = terminate.poll_recv(context).is_ready();

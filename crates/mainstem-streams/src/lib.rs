@@ -30,7 +30,7 @@ mod time_text;
 mod token;
 mod wait;
 
-pub use catalogue::StreamMode;
+pub use catalogue::{StreamMode, is_log_of_a_stream};
 pub use config::StreamsConfig;
 pub use embedded::{EmbeddedEngine, EmbeddedOptions};
 pub use engine::{

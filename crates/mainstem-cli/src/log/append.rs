@@ -3,9 +3,11 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use mainstem_log::limits::RETENTION_MS_MIN;
 use mainstem_log::{AppendOptions, Batch, LogError, Shard, ShardOptions};
+use mainstem_streams::is_log_of_a_stream;
 
 use super::Target;
 
@@ -17,6 +19,10 @@ use super::Target;
 pub(crate) struct Append {
     #[command(flatten)]
     target: Target,
+    /// For how long records are kept, in days, 1 to 365; older ones are deleted while this runs
+    #[arg(long, value_name = "DAYS", default_value_t = 365,
+        value_parser = clap::value_parser!(u64).range(1..=365))]
+    retention_days: u64,
     /// Print `acked <sequence number>` for each line once it is durable
     #[arg(long)]
     acks: bool,
@@ -28,9 +34,14 @@ const READ_AHEAD_BYTES: usize = 256 << 10;
 impl Append {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let name = self.target.shard()?;
-        let engine = self.target.engine()?;
-        let shard = match engine.shard(&name, ShardOptions::default()) {
-            Err(LogError::ShardNotFound(_)) => engine.create_shard(&name, ShardOptions::default()),
+        if is_log_of_a_stream(name.as_str()) {
+            bail!("{name} belongs to a stream of the server: put records through the server");
+        }
+        let mut options = ShardOptions::default();
+        options.retention_ms = self.retention_days.saturating_mul(RETENTION_MS_MIN);
+        let engine = self.target.engine_to_write()?;
+        let shard = match engine.shard(&name, options.clone()) {
+            Err(LogError::ShardNotFound(_)) => engine.create_shard(&name, options),
             other => other,
         }?;
         let appended = append_lines(&shard, self.acks);

@@ -12,20 +12,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use mainstem_env::Env;
-use mainstem_log::{Engine, EngineOptions, Offline, ShardName};
+use mainstem_log::{Engine, EngineOptions, Maintenance, Offline, ShardName};
 
 /// Work on the logs of a data directory that no server has open.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Log {
-    /// Append each line of standard input as a record.
     Append(append::Append),
-    /// Print the payload of each record, one a line.
     Read(read::Read),
-    /// Read everything that is stored and say what does not fit; changes nothing.
     Verify(verify::Verify),
-    /// List the segments of a log and what they hold; changes nothing.
     Inspect(inspect::Inspect),
-    /// Show what would have to be cut from a damaged log, and cut it if told to.
     Repair(repair::Repair),
 }
 
@@ -57,13 +52,21 @@ impl Target {
         Ok(ShardName::new(self.shard.clone())?)
     }
 
-    fn engine(&self) -> Result<Engine> {
-        open_engine(&self.data)
+    /// Opens the directory for reading: nothing is deleted, whatever its age.
+    fn engine_to_read(&self) -> Result<Engine> {
+        open_engine(&self.data, Maintenance::ByCaller)
+    }
+
+    /// Opens the directory for writing.
+    fn engine_to_write(&self) -> Result<Engine> {
+        open_engine(&self.data, EngineOptions::default().maintenance)
     }
 }
 
-fn open_engine(data: &Path) -> Result<Engine> {
-    Engine::open(&Env::real(), data, EngineOptions::default())
+fn open_engine(data: &Path, maintenance: Maintenance) -> Result<Engine> {
+    let mut options = EngineOptions::default();
+    options.maintenance = maintenance;
+    Engine::open(&Env::real(), data, options)
         .with_context(|| format!("cannot open {}", data.display()))
 }
 

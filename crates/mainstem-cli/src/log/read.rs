@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use mainstem_env::TimestampMs;
+use mainstem_log::limits::RETENTION_MS_MAX;
 use mainstem_log::{SeqNo, Shard, ShardOptions, Start};
 
 use super::Target;
@@ -61,8 +62,11 @@ impl Read {
             shard: Some(self.target.shard.clone()),
         }
         .open()?;
-        let engine = self.target.engine()?;
-        let shard = engine.shard(&self.target.shard()?, ShardOptions::default())?;
+        let engine = self.target.engine_to_read()?;
+        let mut options = ShardOptions::default();
+        // Whoever writes the log knows how long it is kept. Whoever reads it sees what is there.
+        options.retention_ms = RETENTION_MS_MAX;
+        let shard = engine.shard(&self.target.shard()?, options)?;
         let damage = shard.refusal();
         let read = self.print(&shard);
         let closed = engine.close();

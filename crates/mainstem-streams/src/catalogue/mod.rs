@@ -34,5 +34,6 @@ mod open;
 pub(crate) use codec::{decode_stream, encode_stream};
 pub use model::StreamMode;
 pub(crate) use model::{Closed, Incarnation, ShardMeta, StreamMeta};
+pub use names::is_log_of_a_stream;
 pub(crate) use names::{is_shard_log, shard_log};
 pub(crate) use open::{Catalogue, adopt, load};

@@ -21,6 +21,12 @@ pub(crate) fn shard_log(
     ))
 }
 
+/// Tells whether the log called `name` belongs to a shard of a stream, so that nothing else may be
+/// written to it.
+pub fn is_log_of_a_stream(name: &str) -> bool {
+    LogName::new(name).is_some_and(|log| is_shard_log(&log))
+}
+
 /// Tells whether `log` has the form of [`shard_log`].
 pub(crate) fn is_shard_log(log: &LogName) -> bool {
     let Some(rest) = log.as_str().strip_prefix(PREFIX) else {
