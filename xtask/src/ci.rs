@@ -14,7 +14,10 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     no_arguments(arguments)?;
     let mut steps = Steps::default();
     steps.run("format", || {
-        command::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))
+        command::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))?;
+        // The fuzz targets are a workspace of their own.
+        let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--", "--check"];
+        command::run(&mut workspace.cargo(&fuzz))
     });
     steps.run("tidy", || tidy::tidy(workspace, &[]));
     steps.run("clippy", || {

@@ -12,6 +12,7 @@ mod command;
 mod counts;
 mod crash;
 mod deny;
+mod fuzz;
 mod gen_wire;
 mod steps;
 mod suites;
@@ -148,6 +149,12 @@ const TASKS: &[Task] = &[
         arguments: "[--megabytes N] [--kills N] [--seed N]",
         about: suites::SOAK_ABOUT,
         run: suites::soak,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[TARGET] [--seconds N] [--input FILE]",
+        about: fuzz::ABOUT,
+        run: fuzz::fuzz,
     },
     Task {
         name: "gen-wire",

@@ -1,6 +1,6 @@
 //! What the suites of unmodified clients share: the server they run against.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -28,12 +28,6 @@ pub(super) fn build_server(workspace: &Workspace) -> Result<PathBuf> {
     binary
         .canonicalize()
         .with_context(|| format!("{} was not built", binary.display()))
-}
-
-/// Whether the binary has a server in it.
-pub(super) fn has_server(binary: &Path) -> bool {
-    command::output(Command::new(binary).args(["serve", "--help"]))
-        .is_ok_and(|help| help.contains("--listen"))
 }
 
 /// The first of `names` that runs, with the version that it tells.

@@ -9,6 +9,6 @@ mod python;
 mod rust;
 mod soak;
 
-pub(crate) use plan::{ABOUT, ALL, run, test};
+pub(crate) use plan::{ABOUT, ALL, Outcome, run, test};
 pub(crate) use rust::run_loom as loom;
 pub(crate) use soak::{ABOUT as SOAK_ABOUT, soak};

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{javascript, model, python, rust};
 use crate::counts::Counts;
+use crate::fuzz;
 use crate::steps::Steps;
 use crate::workspace::{self, Workspace};
 
@@ -16,13 +17,11 @@ pub(crate) struct Suite {
 
 /// How a suite ended.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It ran. `is_ok` is what its runner says, which can fail without a failed test.
     Ran { counts: Counts, is_ok: bool },
     /// It could not run here, for this reason.
     Skipped(String),
-    /// What it tests is not part of this tree yet.
-    NotYet(&'static str),
 }
 
 /// Every suite, in the order in which they run.
@@ -47,16 +46,21 @@ pub(crate) const ALL: &[Suite] = &[
         name: "javascript",
         run: javascript::tests,
     },
+    Suite {
+        name: "fuzz",
+        run: fuzz::suite,
+    },
 ];
 
 /// What `cargo xtask test --help` says.
-pub(crate) const ABOUT: &str = "Every test: Rust, loom, and unmodified public clients.\n\n\
+pub(crate) const ABOUT: &str = "Every test: Rust, loom, unmodified public clients, and a short run of the fuzz targets.\n\n\
     SUITE is one of\n  \
     rust        unit and integration tests, and the examples in the documentation\n  \
     loom        the models of the commit core under every interleaving\n  \
     model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
-    javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n\
+    javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n  \
+    fuzz        each fuzz target for 20 seconds\n\
     and all of them without one.\n\n\
     Pinned clients are installed below the target directory. What cannot run because a tool is\n\
     missing is named as skipped; when the variable CI is `true`, that is a failure.";
@@ -114,10 +118,6 @@ fn judge(name: &str, outcome: &Outcome, is_ci: bool) -> Result<()> {
         Outcome::Skipped(reason) if is_ci => bail!("skipped, which CI does not accept: {reason}"),
         Outcome::Skipped(reason) => {
             println!("{name}: SKIPPED: {reason}");
-            Ok(())
-        }
-        Outcome::NotYet(what) => {
-            println!("{name}: not run, this tree has {what} yet");
             Ok(())
         }
     }

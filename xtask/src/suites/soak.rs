@@ -27,7 +27,6 @@ pub(crate) fn soak(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         } => Ok(()),
         Outcome::Ran { counts, .. } => bail!("{counts}"),
         Outcome::Skipped(reason) => bail!("{reason}"),
-        Outcome::NotYet(what) => bail!("this tree has {what} yet"),
     }
 }
 

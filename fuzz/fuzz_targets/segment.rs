@@ -1,0 +1,7 @@
+//! Any bytes as the files of a shard, and any bytes for the decoders.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(
+    init: mainstem_fuzz::limit::bound_memory(),
+    |data: &[u8]| mainstem_fuzz::segment::run(data)
+);
