@@ -8,6 +8,7 @@ use mainstem_env::{File, OpenMode};
 use super::decide::{Evidence, Verdict, decide};
 use super::listing::{Listing, list};
 use super::scan_tail::{IndexHints, Scan, oldest_ms, read_index, scan};
+use super::state::{UNFINISHED_REPAIR, find_unborn, index_is_whole, missing_newest};
 use crate::append::writer::{Place, Successor};
 use crate::config::ShardOptions;
 use crate::error::LogError;
@@ -57,12 +58,14 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         return Ok(opened);
     }
     sync_names(site, &listing)?;
-    let missing = missing_newest(site, &listing, clean);
+    let missing = missing_newest(&listing, clean).map(|base| {
+        let path = site.dir.join(names::segment(base));
+        LogError::corrupt(path, 0, "segment is missing")
+    });
     let closed_at = clean_of_newest.map_or(0, |clean| clean.data_end);
-    let unborn = if missing.is_none() && closed_at <= SegmentHeader::data_start() {
-        remove_unborn(site, &mut listing)?
-    } else {
-        None
+    let unborn = match missing {
+        None => remove_unborn(site, &mut listing, clean)?,
+        Some(_) => None,
     };
     let Some(newest) = listing.segments.last().copied() else {
         let base = unborn.unwrap_or_default();
@@ -98,14 +101,22 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     // What is read next must be what is on the disk.
     file.sync_data().map_err(LogError::io("sync", &path))?;
     let hands_off = missing.is_some() || links.is_err();
-    let opened = match read_footer(&*file, &path, &header)? {
+    let footer = read_footer(&*file, &path, &header)?;
+    let is_sealed = match &footer {
+        Some(footer) => index_is_whole(&*file, &path, &header, footer)?,
+        None => false,
+    };
+    let opened = match footer.filter(|_| is_sealed) {
         Some(footer) => open_sealed(&path, &*file, header, footer, segments)?,
         None => {
+            // A power cut during the sealing can keep the footer and lose the index before it. What
+            // it says of the data was true.
+            let sealed_at = footer.map_or(0, |footer| footer.data_end.into());
             let found = Found {
                 file,
                 header,
                 segments,
-                closed_at,
+                closed_at: closed_at.max(sealed_at),
                 hands_off,
             };
             recover_active(site, &path, found)?
@@ -133,23 +144,6 @@ fn sync_names(site: &Site<'_>, listing: &Listing) -> Result<(), LogError> {
     }
     fs.sync_dir(site.dir)
         .map_err(LogError::io("sync", site.dir))
-}
-
-/// Returns the damage if the newest segment that there must be is not there.
-fn missing_newest(
-    site: &Site<'_>,
-    listing: &Listing,
-    clean: Option<&CleanShard>,
-) -> Option<LogError> {
-    let newest = listing.segments.last();
-    // An index is made only after the first group of its segment is durable.
-    let indexed = listing.indexes.last().filter(|base| Some(*base) > newest);
-    let base = clean
-        .map(|clean| &clean.segment)
-        .filter(|base| Some(*base) > newest)
-        .or(indexed)?;
-    let path = site.dir.join(names::segment(*base));
-    Some(LogError::corrupt(path, 0, "segment is missing"))
 }
 
 fn unread(site: &Site<'_>, base: SeqNo) -> Segment {
@@ -186,34 +180,22 @@ fn without_active(successor: Successor) -> Opened {
     }
 }
 
-/// Removes the newest file if a crash during its creation left it without a whole header, and
-/// returns the sequence number it was to begin with.
-///
-/// Nothing is written behind a header before it is durable, so such a file is never longer than one,
-/// and has no index beside it.
-fn remove_unborn(site: &Site<'_>, listing: &mut Listing) -> Result<Option<SeqNo>, LogError> {
-    let Some(newest) = listing.segments.last().copied() else {
-        return Ok(None);
-    };
-    let path = site.dir.join(names::segment(newest));
-    let file = open_file(site, &path)?;
-    let len = file.len().map_err(LogError::io("measure", &path))?;
-    let has_index = listing.indexes.contains(&newest);
-    if len > SegmentHeader::data_start() || has_index {
-        return Ok(None);
+/// Removes the newest file if a crash during its creation left it without a whole header.
+fn remove_unborn(
+    site: &Site<'_>,
+    listing: &mut Listing,
+    clean: Option<&CleanShard>,
+) -> Result<Option<SeqNo>, LogError> {
+    let unborn = find_unborn(site.files, site.dir, site.shard_hash, listing, clean)?;
+    if let Some(base) = unborn {
+        let path = site.dir.join(names::segment(base));
+        let fs = &site.files.env.fs;
+        fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+        fs.sync_dir(site.dir)
+            .map_err(LogError::io("sync", site.dir))?;
+        listing.segments.pop();
     }
-    match read_header(&*file, &path, newest, site.shard_hash) {
-        Ok(_) => Ok(None),
-        Err(LogError::Corrupt { .. }) => {
-            let fs = &site.files.env.fs;
-            fs.unlink(&path).map_err(LogError::io("remove", &path))?;
-            fs.sync_dir(site.dir)
-                .map_err(LogError::io("sync", site.dir))?;
-            listing.segments.pop();
-            Ok(Some(newest))
-        }
-        Err(error) => Err(error),
-    }
+    Ok(unborn)
 }
 
 /// Removes index files that belong to no active segment: they are caches.
@@ -315,8 +297,13 @@ fn open_sealed(
         previous: Some(link.previous),
         last_time_ms: footer.newest_ms.max(header.created_ms),
     };
+    // The numbers behind the cut may have been seen, and nothing says any more how many there were.
+    let damage = footer
+        .cut_by_repair
+        .then(|| LogError::corrupt(path, footer.data_end.into(), UNFINISHED_REPAIR));
     Ok(Opened {
         segments,
+        damage,
         bytes_read: u64::try_from(FOOTER_BYTES).unwrap_or(0),
         ..without_active(successor)
     })
@@ -353,7 +340,7 @@ struct Found {
     file: Arc<dyn File>,
     header: SegmentHeader,
     segments: Vec<Arc<Segment>>,
-    /// The data end that an orderly close wrote down; 0 if none did.
+    /// The data end that an orderly close or a footer wrote down; 0 if none did.
     closed_at: u64,
     /// Whether nothing is to be changed, as there is damage elsewhere.
     hands_off: bool,
