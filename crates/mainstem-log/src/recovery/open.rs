@@ -15,10 +15,11 @@ use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::{FOOTER_BYTES, Footer};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::format::index_entry::{INDEX_ENTRY_BYTES, Target};
 use crate::format::manifest::CleanShard;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
 use crate::format::{ALIGNMENT, names};
-use crate::segment::active::{ActiveSegment, Tail};
+use crate::segment::active::{ActiveSegment, Tail, entry};
 use crate::segment::shared::{Segment, read_footer, read_header};
 use crate::seq::SeqNo;
 
@@ -69,6 +70,9 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     };
     let Some(newest) = listing.segments.last().copied() else {
         let base = unborn.unwrap_or_default();
+        if let (Some(_), Some(clean)) = (&missing, clean) {
+            keep_witness(site, clean, None);
+        }
         return Ok(Opened {
             damage: missing,
             ..empty(base)
@@ -90,6 +94,9 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         Ok(header) => header,
         Err(damage @ LogError::Corrupt { .. }) => {
             segments.pop();
+            if let Some(clean) = clean {
+                keep_witness(site, clean, None);
+            }
             return Ok(Opened {
                 segments,
                 damage: Some(damage),
@@ -124,8 +131,10 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     };
     let linked = links.and_then(|link| link.map_or(Ok(()), |link| follows(link, &header, &path)));
     let damage = missing.or(linked.err()).or_else(|| opened.damage.clone());
-    if damage.is_none() {
-        remove_stray_indexes(site, &listing, newest)?;
+    match (&damage, clean) {
+        (None, _) => remove_stray_indexes(site, &listing, newest)?,
+        (Some(_), Some(clean)) => keep_witness(site, clean, Some(&header)),
+        (Some(_), None) => {}
     }
     Ok(Opened { damage, ..opened })
 }
@@ -196,6 +205,38 @@ fn remove_unborn(
         listing.segments.pop();
     }
     Ok(unborn)
+}
+
+/// Writes what the note of an orderly close says into the index of its segment, behind all that is
+/// there: the note is gone when the shard is opened next, and what it proves must not be forgotten.
+fn keep_witness(site: &Site<'_>, clean: &CleanShard, newest: Option<&SegmentHeader>) {
+    let path = site.dir.join(names::index(clean.segment));
+    let header = newest.filter(|header| header.base == clean.segment);
+    let kept = (|| {
+        let fs = &site.files.env.fs;
+        // Without a header there is no salt to write an entry with, but the file alone says that the
+        // segment had records.
+        let file = fs.open(&path, OpenMode::ReadWriteOrCreate)?;
+        if let Some(header) = header {
+            let mark = entry(
+                header.base,
+                header.created_ms,
+                clean.next,
+                clean.data_end,
+                Target::Mark,
+                clean.last_time_ms,
+            );
+            let size = u64::try_from(INDEX_ENTRY_BYTES).unwrap_or(u64::MAX);
+            let end = file.len()?.next_multiple_of(size);
+            file.write_all_at(&mark.encode(header.salt), end)?;
+        }
+        file.sync_all()?;
+        fs.sync_dir(site.dir)
+    })();
+    if let Err(error) = kept {
+        tracing::warn!(path = %path.display(), %error,
+            "cannot keep what the last close says of a damaged shard; repair it before it is opened again");
+    }
 }
 
 /// Removes index files that belong to no active segment: they are caches.
@@ -374,7 +415,11 @@ fn recover_active(site: &Site<'_>, path: &Path, found: Found) -> Result<Opened, 
         Verdict::Whole | Verdict::Torn => None,
     };
     let torn_bytes = scan.used_end.saturating_sub(scan.valid_end);
-    if damage.is_none() && !hands_off {
+    if damage.is_some() || hands_off {
+        // It is shown all the same, so it must last.
+        rewrite(&*file, path, scan.start, scan.valid_end)?;
+        file.sync_data().map_err(LogError::io("sync", path))?;
+    } else {
         cut(&*file, path, &scan)?;
         if verdict == Verdict::Torn {
             tracing::info!(path = %path.display(), position = scan.valid_end, torn_bytes,

@@ -174,7 +174,14 @@ pub(crate) fn scan(
     let mut known: Vec<IndexEntry> = hints.entries.clone();
     known.retain(|entry| u64::from(entry.position) < start);
     let mut entries = EntryMaker::new(header, known);
-    let (mut at, mut newest_ms) = (start, 0);
+    // Nothing before the entry is newer than what it points at, whose time it rounds down.
+    let before_ms = begin.map_or(0, |entry| {
+        let seconds = u64::from(entry.time_s).saturating_add(1);
+        header
+            .created_ms
+            .saturating_add(seconds.saturating_mul(1000))
+    });
+    let (mut at, mut newest_ms) = (start, before_ms);
     let stopped = loop {
         let kept = entries.len();
         let group = walker.group(at, expect, |position, frame| {
