@@ -8,7 +8,7 @@ use mainstem_env::{File, OpenMode};
 use super::decide::{Evidence, Verdict, decide};
 use super::listing::{Listing, list};
 use super::scan_tail::{IndexHints, Scan, oldest_ms, read_index, scan};
-use super::state::{UNFINISHED_REPAIR, find_unborn, index_is_whole, missing_newest};
+use super::state::{Newest, UNFINISHED_REPAIR, index_is_whole, look_at_newest};
 use crate::append::writer::{Place, Successor};
 use crate::config::ShardOptions;
 use crate::error::LogError;
@@ -59,15 +59,22 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         return Ok(opened);
     }
     sync_names(site, &listing)?;
-    let missing = missing_newest(&listing, clean).map(|base| {
+    let Newest { missing, unborn } =
+        look_at_newest(site.files, site.dir, site.shard_hash, &mut listing, clean)?;
+    let missing = missing.map(|base| {
         let path = site.dir.join(names::segment(base));
         LogError::corrupt(path, 0, "segment is missing")
     });
-    let closed_at = clean_of_newest.map_or(0, |clean| clean.data_end);
-    let unborn = match missing {
-        None => remove_unborn(site, &mut listing, clean)?,
-        Some(_) => None,
-    };
+    let closed_at = clean
+        .filter(|it| listing.segments.last() == Some(&it.segment))
+        .map_or(0, |clean| clean.data_end);
+    if let Some(base) = unborn.filter(|_| missing.is_none()) {
+        let path = site.dir.join(names::segment(base));
+        let fs = &site.files.env.fs;
+        fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+        fs.sync_dir(site.dir)
+            .map_err(LogError::io("sync", site.dir))?;
+    }
     let Some(newest) = listing.segments.last().copied() else {
         let base = unborn.unwrap_or_default();
         if let (Some(_), Some(clean)) = (&missing, clean) {
@@ -187,24 +194,6 @@ fn without_active(successor: Successor) -> Opened {
         bytes_read: 0,
         torn_bytes: 0,
     }
-}
-
-/// Removes the newest file if a crash during its creation left it without a whole header.
-fn remove_unborn(
-    site: &Site<'_>,
-    listing: &mut Listing,
-    clean: Option<&CleanShard>,
-) -> Result<Option<SeqNo>, LogError> {
-    let unborn = find_unborn(site.files, site.dir, site.shard_hash, listing, clean)?;
-    if let Some(base) = unborn {
-        let path = site.dir.join(names::segment(base));
-        let fs = &site.files.env.fs;
-        fs.unlink(&path).map_err(LogError::io("remove", &path))?;
-        fs.sync_dir(site.dir)
-            .map_err(LogError::io("sync", site.dir))?;
-        listing.segments.pop();
-    }
-    Ok(unborn)
 }
 
 /// Writes what the note of an orderly close says into the index of its segment, behind all that is

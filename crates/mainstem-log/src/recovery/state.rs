@@ -21,16 +21,37 @@ use crate::seq::SeqNo;
 pub(crate) const UNFINISHED_REPAIR: &str =
     "a repair cut records off here, and the segment that was to follow is missing";
 
-/// Returns the base of the newest segment if there must be one that is not there.
-pub(crate) fn missing_newest(listing: &Listing, clean: Option<&CleanShard>) -> Option<SeqNo> {
-    let newest = listing.segments.last();
+/// How the newest files of a shard are not as they should be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Newest {
+    /// The base of a segment that there must be and that is not there.
+    pub(crate) missing: Option<SeqNo>,
+    /// The base of a file that a crash left of a segment that was never born.
+    pub(crate) unborn: Option<SeqNo>,
+}
+
+/// Looks at the newest files. What is unborn is no segment, hence taken out of `listing`.
+pub(crate) fn look_at_newest(
+    files: &Arc<Files>,
+    dir: &Path,
+    shard_hash: u32,
+    listing: &mut Listing,
+    clean: Option<&CleanShard>,
+) -> Result<Newest, LogError> {
+    let unborn = find_unborn(files, dir, shard_hash, listing, clean)?;
+    if unborn.is_some() {
+        listing.segments.pop();
+    }
+    // A repair that was stopped can leave an unborn file newer than the segment that is missing.
+    let closed = clean
+        .map(|clean| clean.segment)
+        .filter(|base| Some(*base) != unborn);
     // An index is made only after the first group of its segment is durable.
-    let indexed = listing.indexes.last().filter(|base| Some(*base) > newest);
-    clean
-        .map(|clean| &clean.segment)
-        .filter(|base| Some(*base) > newest)
-        .or(indexed)
-        .copied()
+    let indexed = listing.indexes.last().copied();
+    let missing = closed
+        .max(indexed)
+        .filter(|base| Some(base) > listing.segments.last());
+    Ok(Newest { missing, unborn })
 }
 
 /// Returns the base of the newest file if a crash during its creation left it without a whole header.
@@ -38,7 +59,7 @@ pub(crate) fn missing_newest(listing: &Listing, clean: Option<&CleanShard>) -> O
 /// Nothing is written behind a header before it is durable, so such a file is never longer than one,
 /// and has no index beside it. After a segment that a repair cut there is none: its successor was
 /// durable first.
-pub(crate) fn find_unborn(
+fn find_unborn(
     files: &Arc<Files>,
     dir: &Path,
     shard_hash: u32,

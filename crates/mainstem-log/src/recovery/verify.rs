@@ -7,7 +7,7 @@ use mainstem_env::{File, OpenMode};
 
 use super::listing::list;
 use super::scan_tail::read_index;
-use super::state::{UNFINISHED_REPAIR, find_unborn, index_is_whole, missing_newest};
+use super::state::{Newest, UNFINISHED_REPAIR, index_is_whole, look_at_newest};
 use super::walk::{Expect, Walker};
 use crate::error::LogError;
 use crate::files::Files;
@@ -92,7 +92,7 @@ pub(crate) fn verify(
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<Vec<SegmentReport>, LogError> {
     let fs = &files.env.fs;
-    let listing = list(&**fs, dir)?;
+    let mut listing = list(&**fs, dir)?;
     let mut opened = Vec::new();
     let mut bytes_total: u64 = 0;
     for base in listing.segments.iter().copied() {
@@ -104,18 +104,11 @@ pub(crate) fn verify(
         bytes_total = bytes_total.saturating_add(len);
         opened.push((base, path, file, len));
     }
-    let missing = missing_newest(&listing, clean);
-    let unborn = match missing {
-        None => find_unborn(files, dir, shard_hash, &listing, clean)?,
-        Some(_) => None,
-    };
-    let last = opened
-        .len()
-        .saturating_sub(1)
-        .saturating_sub(usize::from(unborn.is_some()));
+    let Newest { missing, unborn } = look_at_newest(files, dir, shard_hash, &mut listing, clean)?;
+    let newest = listing.segments.last().copied();
     let mut bytes_done: u64 = 0;
     let mut reports: Vec<SegmentReport> = Vec::new();
-    for (at, (base, path, file, len)) in opened.into_iter().enumerate() {
+    for (base, path, file, len) in opened {
         let mut report = unread(path, base, len);
         if unborn == Some(base) {
             report.unborn = true;
@@ -127,7 +120,7 @@ pub(crate) fn verify(
                 file: &*file,
                 shard_hash,
                 clean: clean.filter(|clean| clean.segment == base),
-                newest: at == last,
+                newest: newest == Some(base),
             };
             check_segment(&mut site, &mut report)?;
             if let Some(before) = reports.last() {
@@ -148,7 +141,8 @@ pub(crate) fn verify(
         report
             .damage
             .push(LogError::corrupt(path, 0, "segment is missing"));
-        reports.push(report);
+        let at = reports.partition_point(|it| !it.unborn && it.base < base);
+        reports.insert(at, report);
     } else if let Some(newest) = reports.iter_mut().rfind(|it| !it.unborn)
         && let Some(damage) = unfinished(newest)
     {
