@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use mainstem_env::EIO;
-use mainstem_env::sim::{Choices, Fault, FaultError, OpKind, Sim, Strictness};
+use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness};
 use mainstem_log::{LogError, Offline, SeqNo};
 
 use crate::kit::{DIR, append, name, open_sim, read_all, small_segments};
@@ -108,8 +108,8 @@ fn assert_whole(sim: &Sim, readable: u64, what: &str) {
     assert!(
         records
             .iter()
-            .cloned()
             .take(usize::try_from(readable).unwrap())
+            .cloned()
             .eq(prefix),
         "{what}: the readable records are not"
     );
@@ -137,11 +137,7 @@ fn by_a_call_that_fails() {
             for nth in 1..=whole.calls(op) {
                 for takes_effect in [false, true] {
                     let sim = store.snapshot();
-                    let fault = Fault::once(
-                        op,
-                        nth,
-                        FaultError::from(std::io::Error::from_raw_os_error(EIO).kind()),
-                    );
+                    let fault = Fault::once(op, nth, EIO);
                     sim.fail(if takes_effect {
                         fault.after_effect()
                     } else {
