@@ -1,13 +1,15 @@
 //! Looking at a data directory that no engine has open, and repairing it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mainstem_env::{Env, LockHeld, ReadMode};
+use mainstem_env::{Env, LockHeld, OpenMode, ReadMode};
 
 use crate::engine::{acquire_lock, open_identity};
 use crate::error::LogError;
 use crate::files::Files;
+use crate::format::manifest::{self, CleanShard, EngineId, ManifestError};
 use crate::format::names;
 use crate::recovery::repair::{self, Cut};
 use crate::recovery::verify::{self, SegmentReport, VerifyProgress};
@@ -18,6 +20,8 @@ use crate::shard::ShardName;
 pub struct Offline {
     dir: PathBuf,
     files: Arc<Files>,
+    /// What the last orderly close wrote down of each shard.
+    clean: BTreeMap<String, CleanShard>,
     _lock: Box<dyn LockHeld>,
 }
 
@@ -42,11 +46,13 @@ impl Offline {
             return Err(LogError::io("open", dir)(error));
         }
         let lock = acquire_lock(env, dir)?;
-        open_identity(env, dir)?;
+        let id = open_identity(env, dir)?;
+        let clean = read_clean(env, dir, id)?;
         let files = Arc::new(Files::new(env.clone(), ReadMode::Buffered, 1));
         Ok(Self {
             dir: dir.to_path_buf(),
             files,
+            clean,
             _lock: lock,
         })
     }
@@ -70,7 +76,8 @@ impl Offline {
         progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<Vec<SegmentReport>, LogError> {
         let dir = self.shard_dir(shard)?;
-        verify::verify(&self.files, &dir, shard.hash(), progress)
+        let clean = self.clean.get(shard.as_str());
+        verify::verify(&self.files, &dir, shard.hash(), clean, progress)
     }
 
     /// Returns what [`Offline::repair`] would cut; empty if the shard is whole.
@@ -95,18 +102,8 @@ impl Offline {
             return Ok(());
         }
         let dir = self.shard_dir(shard)?;
-        // The note of an orderly close describes the shard as it was.
-        let fs = &self.files.env.fs;
-        let clean = self.dir.join(names::CLEAN);
-        if fs
-            .metadata(&clean)
-            .map_err(LogError::io("look at", &clean))?
-            .is_some()
-        {
-            fs.unlink(&clean).map_err(LogError::io("remove", &clean))?;
-            fs.sync_dir(&self.dir)
-                .map_err(LogError::io("sync", &self.dir))?;
-        }
+        // The note of an orderly close stays: it vouches for the other shards, and once this one has a
+        // newer segment than the note names, the note says nothing of it.
         repair::apply(&self.files, &dir, shard.hash(), cuts)
     }
 
@@ -122,5 +119,43 @@ impl Offline {
             return Err(LogError::ShardNotFound(shard.to_string()));
         }
         Ok(dir)
+    }
+}
+
+/// Reads what the last orderly close wrote down, and leaves it there.
+fn read_clean(
+    env: &Env,
+    dir: &Path,
+    id: EngineId,
+) -> Result<BTreeMap<String, CleanShard>, LogError> {
+    let path = dir.join(names::CLEAN);
+    let found = env
+        .fs
+        .metadata(&path)
+        .map_err(LogError::io("look at", &path))?;
+    if found.is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let file = env
+        .fs
+        .open(&path, OpenMode::Read)
+        .map_err(LogError::io("open", &path))?;
+    let len = file.len().map_err(LogError::io("measure", &path))?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let read = file
+        .read_at(&mut bytes, 0)
+        .map_err(LogError::io("read", &path))?;
+    bytes.truncate(read);
+    match manifest::decode_clean(&bytes, id) {
+        Ok(shards) => Ok(shards
+            .into_iter()
+            .map(|shard| (shard.name.clone(), shard))
+            .collect()),
+        Err(error @ ManifestError::NewerVersion(_)) => Err(LogError::Unsupported {
+            path,
+            what: error.to_string(),
+        }),
+        // Without it, every shard is recovered.
+        Err(ManifestError::Invalid) => Ok(BTreeMap::new()),
     }
 }

@@ -46,6 +46,18 @@ pub struct Footer {
     pub cut_by_repair: bool,
 }
 
+/// Why 64 bytes are not a footer that this version can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FooterError {
+    /// The bytes are no footer under the salt, or were changed.
+    #[error("no footer, or a damaged one")]
+    Invalid,
+    /// The footer is whole, but says something that this version does not know.
+    #[error("footer flags {0:#x} are not supported by this version")]
+    Unsupported(u32),
+}
+
 impl Footer {
     /// Returns the footer's bytes under `salt`.
     pub fn encode(&self, salt: Salt) -> [u8; FOOTER_BYTES] {
@@ -66,15 +78,21 @@ impl Footer {
         block
     }
 
-    /// Reads a footer; `None` if `block` is not one under `salt`.
-    pub fn decode(block: &[u8; FOOTER_BYTES], salt: Salt) -> Option<Self> {
+    /// Reads a footer.
+    ///
+    /// # Errors
+    /// [`FooterError`].
+    pub fn decode(block: &[u8; FOOTER_BYTES], salt: Salt) -> Result<Self, FooterError> {
         let fields = Fields(block);
         let crc = checksum::salted(block.get(..AT_CRC).unwrap_or_default(), salt);
         let flags = fields.u32(AT_FLAGS);
-        if !block.starts_with(&MAGIC) || fields.u32(AT_CRC) != crc || flags & !CUT_BY_REPAIR != 0 {
-            return None;
+        if !block.starts_with(&MAGIC) || fields.u32(AT_CRC) != crc {
+            return Err(FooterError::Invalid);
         }
-        Some(Self {
+        if flags & !CUT_BY_REPAIR != 0 {
+            return Err(FooterError::Unsupported(flags & !CUT_BY_REPAIR));
+        }
+        Ok(Self {
             data_end: fields.u32(AT_DATA_END),
             index_entries: fields.u32(AT_INDEX_ENTRIES),
             records: fields.u64(AT_RECORDS),
@@ -106,12 +124,38 @@ mod tests {
             index_crc: 8,
             cut_by_repair: true,
         };
-        assert_eq!(Footer::decode(&footer.encode(salt), salt), Some(footer));
-        assert_eq!(Footer::decode(&footer.encode(salt), Salt(4)), None);
+        assert_eq!(Footer::decode(&footer.encode(salt), salt), Ok(footer));
+        assert_eq!(
+            Footer::decode(&footer.encode(salt), Salt(4)),
+            Err(FooterError::Invalid)
+        );
         for bit in 0..FOOTER_BYTES * 8 {
             let mut block = footer.encode(salt);
             block[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Footer::decode(&block, salt), None, "bit {bit}");
+            let read = Footer::decode(&block, salt);
+            assert_eq!(read, Err(FooterError::Invalid), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_whole_footer_with_an_unknown_flag_is_not_taken_for_none() {
+        let salt = Salt(3);
+        let footer = Footer {
+            data_end: 1,
+            index_entries: 2,
+            records: 3,
+            last: SeqNo(4),
+            oldest_ms: 5,
+            newest_ms: 6,
+            chain: 7,
+            index_crc: 8,
+            cut_by_repair: false,
+        };
+        let mut block = footer.encode(salt);
+        block[AT_FLAGS] |= 2;
+        let crc = checksum::salted(&block[..AT_CRC], salt);
+        block[AT_CRC..].copy_from_slice(&crc.to_le_bytes());
+        let read = Footer::decode(&block, salt);
+        assert_eq!(read, Err(FooterError::Unsupported(2)));
     }
 }

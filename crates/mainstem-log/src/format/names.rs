@@ -13,6 +13,10 @@ pub const SHARDS: &str = "shards";
 
 const SEGMENT_SUFFIX: &str = ".seg";
 const INDEX_SUFFIX: &str = ".idx";
+/// What follows a segment's name in that of a copy that a repair kept.
+pub const DAMAGED_SUFFIX: &str = ".damaged";
+/// What follows a segment's name in that of a file that a repair has not finished writing.
+pub const DRAFT_SUFFIX: &str = ".tmp";
 const DIGITS: usize = 20;
 
 /// Returns the name of the segment whose first record is `base`: 20 digits, so that names sort as
@@ -35,6 +39,18 @@ pub fn leaving(shard: &str) -> String {
 /// Returns whether `name` is that of the directory of a shard that is being deleted.
 pub fn is_leaving(name: &str) -> bool {
     name.starts_with(".leaving-")
+}
+
+/// Returns whether `name` is that of a file that a repair has not finished writing.
+pub fn is_repair_draft(name: &str) -> bool {
+    name.strip_suffix(DRAFT_SUFFIX)
+        .is_some_and(|segment| matches!(parse(segment), ShardFile::Segment(_)))
+}
+
+/// Returns whether `name` is that of a copy that a repair kept of a damaged segment.
+pub fn is_damaged_copy(name: &str) -> bool {
+    name.split_once(DAMAGED_SUFFIX)
+        .is_some_and(|(segment, _)| matches!(parse(segment), ShardFile::Segment(_)))
 }
 
 /// What a file in a shard's directory is, by its name.

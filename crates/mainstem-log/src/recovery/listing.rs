@@ -23,6 +23,7 @@ pub(crate) fn list(fs: &dyn Fs, dir: &Path) -> Result<Listing, LogError> {
             _ if entry.is_dir => {}
             ShardFile::Segment(base) => listing.segments.push(base),
             ShardFile::Index(base) => listing.indexes.push(base),
+            ShardFile::Other if names::is_damaged_copy(&entry.name) => {}
             ShardFile::Other => {
                 let path = dir.join(&entry.name);
                 tracing::warn!(path = %path.display(), "file is not part of a shard; left alone");

@@ -1,6 +1,7 @@
 //! Opening a shard.
 //!
 //! 1. [`listing`] reads the directory and tells segments from the remains of a crash.
+//!    [`state`] asks what must be there and is not, and what was never finished.
 //! 2. [`walk`] reads groups and verifies every byte of them.
 //! 3. [`scan_tail`] walks the newest segment from the last point known durable.
 //! 4. [`decide`] tells a torn tail from damage: a pure table.
@@ -14,5 +15,6 @@ pub(crate) mod listing;
 pub(crate) mod open;
 pub(crate) mod repair;
 pub(crate) mod scan_tail;
+pub(crate) mod state;
 pub(crate) mod verify;
 pub(crate) mod walk;

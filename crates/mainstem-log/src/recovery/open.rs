@@ -8,16 +8,18 @@ use mainstem_env::{File, OpenMode};
 use super::decide::{Evidence, Verdict, decide};
 use super::listing::{Listing, list};
 use super::scan_tail::{IndexHints, Scan, oldest_ms, read_index, scan};
+use super::state::{Newest, UNFINISHED_REPAIR, index_is_whole, look_at_newest};
 use crate::append::writer::{Place, Successor};
 use crate::config::ShardOptions;
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::{FOOTER_BYTES, Footer};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::format::index_entry::{INDEX_ENTRY_BYTES, Target};
 use crate::format::manifest::CleanShard;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
 use crate::format::{ALIGNMENT, names};
-use crate::segment::active::{ActiveSegment, Tail};
+use crate::segment::active::{ActiveSegment, Tail, entry};
 use crate::segment::shared::{Segment, read_footer, read_header};
 use crate::seq::SeqNo;
 
@@ -57,15 +59,27 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         return Ok(opened);
     }
     sync_names(site, &listing)?;
-    let missing = missing_newest(site, &listing, clean);
-    let closed_at = clean_of_newest.map_or(0, |clean| clean.data_end);
-    let unborn = if missing.is_none() && closed_at <= SegmentHeader::data_start() {
-        remove_unborn(site, &mut listing)?
-    } else {
-        None
-    };
+    let Newest { missing, unborn } =
+        look_at_newest(site.files, site.dir, site.shard_hash, &mut listing, clean)?;
+    let missing = missing.map(|base| {
+        let path = site.dir.join(names::segment(base));
+        LogError::corrupt(path, 0, "segment is missing")
+    });
+    let closed_at = clean
+        .filter(|it| listing.segments.last() == Some(&it.segment))
+        .map_or(0, |clean| clean.data_end);
+    if let Some(base) = unborn.filter(|_| missing.is_none()) {
+        let path = site.dir.join(names::segment(base));
+        let fs = &site.files.env.fs;
+        fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+        fs.sync_dir(site.dir)
+            .map_err(LogError::io("sync", site.dir))?;
+    }
     let Some(newest) = listing.segments.last().copied() else {
         let base = unborn.unwrap_or_default();
+        if let (Some(_), Some(clean)) = (&missing, clean) {
+            keep_witness(site, clean, None);
+        }
         return Ok(Opened {
             damage: missing,
             ..empty(base)
@@ -87,6 +101,9 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         Ok(header) => header,
         Err(damage @ LogError::Corrupt { .. }) => {
             segments.pop();
+            if let Some(clean) = clean {
+                keep_witness(site, clean, None);
+            }
             return Ok(Opened {
                 segments,
                 damage: Some(damage),
@@ -98,14 +115,22 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     // What is read next must be what is on the disk.
     file.sync_data().map_err(LogError::io("sync", &path))?;
     let hands_off = missing.is_some() || links.is_err();
-    let opened = match read_footer(&*file, &path, &header)? {
+    let footer = read_footer(&*file, &path, &header)?;
+    let is_sealed = match &footer {
+        Some(footer) => index_is_whole(&*file, &path, &header, footer)?,
+        None => false,
+    };
+    let opened = match footer.filter(|_| is_sealed) {
         Some(footer) => open_sealed(&path, &*file, header, footer, segments)?,
         None => {
+            // A power cut during the sealing can keep the footer and lose the index before it. What
+            // it says of the data was true.
+            let sealed_at = footer.map_or(0, |footer| footer.data_end.into());
             let found = Found {
                 file,
                 header,
                 segments,
-                closed_at,
+                closed_at: closed_at.max(sealed_at),
                 hands_off,
             };
             recover_active(site, &path, found)?
@@ -113,8 +138,10 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     };
     let linked = links.and_then(|link| link.map_or(Ok(()), |link| follows(link, &header, &path)));
     let damage = missing.or(linked.err()).or_else(|| opened.damage.clone());
-    if damage.is_none() {
-        remove_stray_indexes(site, &listing, newest)?;
+    match (&damage, clean) {
+        (None, _) => remove_stray_indexes(site, &listing, newest)?,
+        (Some(_), Some(clean)) => keep_witness(site, clean, Some(&header)),
+        (Some(_), None) => {}
     }
     Ok(Opened { damage, ..opened })
 }
@@ -133,23 +160,6 @@ fn sync_names(site: &Site<'_>, listing: &Listing) -> Result<(), LogError> {
     }
     fs.sync_dir(site.dir)
         .map_err(LogError::io("sync", site.dir))
-}
-
-/// Returns the damage if the newest segment that there must be is not there.
-fn missing_newest(
-    site: &Site<'_>,
-    listing: &Listing,
-    clean: Option<&CleanShard>,
-) -> Option<LogError> {
-    let newest = listing.segments.last();
-    // An index is made only after the first group of its segment is durable.
-    let indexed = listing.indexes.last().filter(|base| Some(*base) > newest);
-    let base = clean
-        .map(|clean| &clean.segment)
-        .filter(|base| Some(*base) > newest)
-        .or(indexed)?;
-    let path = site.dir.join(names::segment(*base));
-    Some(LogError::corrupt(path, 0, "segment is missing"))
 }
 
 fn unread(site: &Site<'_>, base: SeqNo) -> Segment {
@@ -186,33 +196,35 @@ fn without_active(successor: Successor) -> Opened {
     }
 }
 
-/// Removes the newest file if a crash during its creation left it without a whole header, and
-/// returns the sequence number it was to begin with.
-///
-/// Nothing is written behind a header before it is durable, so such a file is never longer than one,
-/// and has no index beside it.
-fn remove_unborn(site: &Site<'_>, listing: &mut Listing) -> Result<Option<SeqNo>, LogError> {
-    let Some(newest) = listing.segments.last().copied() else {
-        return Ok(None);
-    };
-    let path = site.dir.join(names::segment(newest));
-    let file = open_file(site, &path)?;
-    let len = file.len().map_err(LogError::io("measure", &path))?;
-    let has_index = listing.indexes.contains(&newest);
-    if len > SegmentHeader::data_start() || has_index {
-        return Ok(None);
-    }
-    match read_header(&*file, &path, newest, site.shard_hash) {
-        Ok(_) => Ok(None),
-        Err(LogError::Corrupt { .. }) => {
-            let fs = &site.files.env.fs;
-            fs.unlink(&path).map_err(LogError::io("remove", &path))?;
-            fs.sync_dir(site.dir)
-                .map_err(LogError::io("sync", site.dir))?;
-            listing.segments.pop();
-            Ok(Some(newest))
+/// Writes what the note of an orderly close says into the index of its segment, behind all that is
+/// there: the note is gone when the shard is opened next, and what it proves must not be forgotten.
+fn keep_witness(site: &Site<'_>, clean: &CleanShard, newest: Option<&SegmentHeader>) {
+    let path = site.dir.join(names::index(clean.segment));
+    let header = newest.filter(|header| header.base == clean.segment);
+    let kept = (|| {
+        let fs = &site.files.env.fs;
+        // Without a header there is no salt to write an entry with, but the file alone says that the
+        // segment had records.
+        let file = fs.open(&path, OpenMode::ReadWriteOrCreate)?;
+        if let Some(header) = header {
+            let mark = entry(
+                header.base,
+                header.created_ms,
+                clean.next,
+                clean.data_end,
+                Target::Mark,
+                clean.last_time_ms,
+            );
+            let size = u64::try_from(INDEX_ENTRY_BYTES).unwrap_or(u64::MAX);
+            let end = file.len()?.next_multiple_of(size);
+            file.write_all_at(&mark.encode(header.salt), end)?;
         }
-        Err(error) => Err(error),
+        file.sync_all()?;
+        fs.sync_dir(site.dir)
+    })();
+    if let Err(error) = kept {
+        tracing::warn!(path = %path.display(), %error,
+            "cannot keep what the last close says of a damaged shard; repair it before it is opened again");
     }
 }
 
@@ -315,8 +327,13 @@ fn open_sealed(
         previous: Some(link.previous),
         last_time_ms: footer.newest_ms.max(header.created_ms),
     };
+    // The numbers behind the cut may have been seen, and nothing says any more how many there were.
+    let damage = footer
+        .cut_by_repair
+        .then(|| LogError::corrupt(path, footer.data_end.into(), UNFINISHED_REPAIR));
     Ok(Opened {
         segments,
+        damage,
         bytes_read: u64::try_from(FOOTER_BYTES).unwrap_or(0),
         ..without_active(successor)
     })
@@ -353,7 +370,7 @@ struct Found {
     file: Arc<dyn File>,
     header: SegmentHeader,
     segments: Vec<Arc<Segment>>,
-    /// The data end that an orderly close wrote down; 0 if none did.
+    /// The data end that an orderly close or a footer wrote down; 0 if none did.
     closed_at: u64,
     /// Whether nothing is to be changed, as there is damage elsewhere.
     hands_off: bool,
@@ -387,7 +404,11 @@ fn recover_active(site: &Site<'_>, path: &Path, found: Found) -> Result<Opened, 
         Verdict::Whole | Verdict::Torn => None,
     };
     let torn_bytes = scan.used_end.saturating_sub(scan.valid_end);
-    if damage.is_none() && !hands_off {
+    if damage.is_some() || hands_off {
+        // It is shown all the same, so it must last.
+        rewrite(&*file, path, scan.start, scan.valid_end)?;
+        file.sync_data().map_err(LogError::io("sync", path))?;
+    } else {
         cut(&*file, path, &scan)?;
         if verdict == Verdict::Torn {
             tracing::info!(path = %path.display(), position = scan.valid_end, torn_bytes,

@@ -27,7 +27,8 @@ use crate::seq::SeqNo;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Cut {
-    /// The damaged file. A copy of it is kept beside it, under this name and `.damaged`.
+    /// The damaged file. A copy of it is kept beside it, under this name and `.damaged`, with a number
+    /// behind if there is one already.
     pub path: PathBuf,
     /// Why.
     pub damage: Vec<LogError>,
@@ -40,10 +41,17 @@ pub struct Cut {
     report: SegmentReport,
     /// How far the numbering goes on, if this is the newest segment.
     resume_at: Option<SeqNo>,
+    /// What a crash left where the next segment was to begin.
+    unborn: Option<PathBuf>,
 }
 
 /// Returns what has to be cut so that the shard can be written to again; empty if it is whole.
 pub(crate) fn plan(reports: &[SegmentReport]) -> Result<Vec<Cut>, LogError> {
+    // What a crash left of a segment that was never born is no part of the shard.
+    let (reports, unborn) = match reports.split_last() {
+        Some((last, before)) if last.unborn => (before, Some(last)),
+        _ => (reports, None),
+    };
     let mut cuts = Vec::new();
     for (at, report) in reports.iter().enumerate() {
         let successor = reports.get(at.saturating_add(1));
@@ -66,6 +74,12 @@ pub(crate) fn plan(reports: &[SegmentReport]) -> Result<Vec<Cut>, LogError> {
             continue;
         }
         let lost = records_lost_max(report, successor);
+        let resume_at = successor.is_none().then(|| {
+            let after_lost = report.next().plus(lost);
+            let unborn = unborn.map_or(after_lost, |it| it.base);
+            // Never where the damaged file itself begins: the two would have one name.
+            after_lost.max(unborn).max(report.base.plus(1))
+        });
         cuts.push(Cut {
             path: report.path.clone(),
             damage,
@@ -77,7 +91,8 @@ pub(crate) fn plan(reports: &[SegmentReport]) -> Result<Vec<Cut>, LogError> {
                 0
             },
             report: report.clone(),
-            resume_at: successor.is_none().then(|| report.next().plus(lost)),
+            resume_at,
+            unborn: unborn.map(|it| it.path.clone()),
         });
     }
     Ok(cuts)
@@ -85,71 +100,126 @@ pub(crate) fn plan(reports: &[SegmentReport]) -> Result<Vec<Cut>, LogError> {
 
 /// Returns how many records behind the readable ones there may have been.
 fn records_lost_max(report: &SegmentReport, successor: Option<&SegmentReport>) -> u64 {
-    match (successor, report.footer) {
-        (Some(next), _) => next.base.since(report.next()),
-        (None, Some(footer)) => footer.records.saturating_sub(report.records),
-        // Nothing says how many there were, but the bytes say how many there can have been.
-        (None, None) => {
-            let room = match report.file_bytes {
-                0 => SEGMENT_BYTES_MAX,
-                bytes => bytes.saturating_sub(report.data_end),
-            };
-            room / (FRAME_HEADER_BYTES as u64)
-        }
+    if let Some(next) = successor {
+        return next.base.since(report.next());
     }
+    let proven = report.proven_next.since(report.next());
+    if let Some(footer) = report.footer.filter(|it| !it.cut_by_repair) {
+        return footer.records.saturating_sub(report.records).max(proven);
+    }
+    if report.is_proof_exact {
+        return proven;
+    }
+    // Nothing says how many there were, but the bytes say how many there can have been. What is cut
+    // already, cannot be read, or became shorter than was proven, can have been as long as any.
+    let is_length_known =
+        report.header.is_some() && !report.sealed && report.proven_end <= report.file_bytes;
+    let bytes = if is_length_known {
+        report.file_bytes
+    } else {
+        SEGMENT_BYTES_MAX
+    };
+    let room = bytes.saturating_sub(report.data_end) / (FRAME_HEADER_BYTES as u64);
+    room.max(proven)
 }
 
 /// Carries out `cuts`.
+///
+/// The segment that goes on after the newest is made first, and is durable before anything is cut: it
+/// is what keeps the numbers of the lost records from being used again, and without it a cut segment
+/// would look whole. A segment that is followed by another and not sealed is damaged for whoever
+/// looks, so that wherever this stops, the next plan has the rest.
 pub(crate) fn apply(
     files: &Arc<Files>,
     dir: &Path,
     shard_hash: u32,
     cuts: &[Cut],
 ) -> Result<(), LogError> {
-    let fs = &files.env.fs;
+    remove_leftovers(files, dir)?;
     for cut in cuts {
-        let exists = fs
-            .metadata(&cut.path)
-            .map_err(LogError::io("look at", &cut.path))?
-            .is_some();
-        if exists {
-            keep_copy(files, dir, &cut.path)?;
+        begin_successor(files, dir, shard_hash, cut)?;
+    }
+    for cut in cuts {
+        carry_out(files, dir, cut)?;
+    }
+    Ok(())
+}
+
+/// Removes what a repair that was stopped left half written.
+fn remove_leftovers(files: &Arc<Files>, dir: &Path) -> Result<(), LogError> {
+    let fs = &files.env.fs;
+    for entry in fs.list(dir).map_err(LogError::io("list", dir))? {
+        if !entry.is_dir && names::is_repair_draft(&entry.name) {
+            let path = dir.join(&entry.name);
+            fs.unlink(&path).map_err(LogError::io("remove", &path))?;
         }
-        let last_time_ms = match &cut.report.header {
-            Some(_) => replace(files, dir, cut)?,
-            None => {
-                if exists {
-                    fs.unlink(&cut.path)
-                        .map_err(LogError::io("remove", &cut.path))?;
-                }
-                0
-            }
-        };
-        let index = dir.join(names::index(cut.report.base));
-        if fs
-            .metadata(&index)
-            .map_err(LogError::io("look at", &index))?
+    }
+    Ok(())
+}
+
+/// Makes the segment that goes on after the newest, if `cut` is about that.
+fn begin_successor(
+    files: &Arc<Files>,
+    dir: &Path,
+    shard_hash: u32,
+    cut: &Cut,
+) -> Result<(), LogError> {
+    let Some(base) = cut.resume_at else {
+        return Ok(());
+    };
+    let fs = &files.env.fs;
+    if let Some(unborn) = &cut.unborn
+        && fs
+            .metadata(unborn)
+            .map_err(LogError::io("look at", unborn))?
             .is_some()
-        {
-            fs.unlink(&index).map_err(LogError::io("remove", &index))?;
+    {
+        fs.unlink(unborn).map_err(LogError::io("remove", unborn))?;
+        fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    }
+    let report = &cut.report;
+    let previous = report.header.map(|header| PreviousSegment {
+        base: header.base,
+        chain: report.chain,
+    });
+    let newest_ms = report.times_ms.map_or(0, |times| times.1);
+    let last_time_ms = newest_ms.max(report.header.map_or(0, |header| header.created_ms));
+    let birth = Birth {
+        base,
+        previous,
+        shard_hash,
+        created_ms: files.env.clock.now().0.max(last_time_ms),
+    };
+    let created = ActiveSegment::create(files, dir, birth, SEGMENT_BYTES_MAX);
+    created.map(drop).map_err(|failure| match failure {
+        CommitFailure::Refused(error) | CommitFailure::Fatal(error) => error,
+    })
+}
+
+fn carry_out(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<(), LogError> {
+    let fs = &files.env.fs;
+    let exists = fs
+        .metadata(&cut.path)
+        .map_err(LogError::io("look at", &cut.path))?
+        .is_some();
+    if exists {
+        keep_copy(files, dir, &cut.path)?;
+        if cut.report.header.is_some() {
+            replace(files, dir, cut)?;
+        } else {
+            fs.unlink(&cut.path)
+                .map_err(LogError::io("remove", &cut.path))?;
         }
-        if let Some(base) = cut.resume_at {
-            let previous = cut.report.header.map(|header| PreviousSegment {
-                base: header.base,
-                chain: cut.report.chain,
-            });
-            let created_ms = files.env.clock.now().0.max(last_time_ms);
-            let birth = Birth {
-                base,
-                previous,
-                shard_hash,
-                created_ms,
-            };
-            let created = ActiveSegment::create(files, dir, birth, SEGMENT_BYTES_MAX);
-            created.map(drop).map_err(|failure| match failure {
-                CommitFailure::Refused(error) | CommitFailure::Fatal(error) => error,
-            })?;
-        }
+    }
+    // The cut lasts before the index goes: it vouches for what was there.
+    fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    let index = dir.join(names::index(cut.report.base));
+    if fs
+        .metadata(&index)
+        .map_err(LogError::io("look at", &index))?
+        .is_some()
+    {
+        fs.unlink(&index).map_err(LogError::io("remove", &index))?;
         fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
     }
     Ok(())
@@ -175,17 +245,21 @@ fn copy_bytes(from: &dyn File, to: &dyn File, len: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-fn create_anew(files: &Arc<Files>, path: &Path) -> Result<Arc<dyn File>, LogError> {
+/// Creates the file in which what is to be put at `path` is written first.
+fn create_draft(files: &Arc<Files>, path: &Path) -> Result<(PathBuf, Arc<dyn File>), LogError> {
     let fs = &files.env.fs;
+    let draft = beside(path, names::DRAFT_SUFFIX);
     if fs
-        .metadata(path)
-        .map_err(LogError::io("look at", path))?
+        .metadata(&draft)
+        .map_err(LogError::io("look at", &draft))?
         .is_some()
     {
-        fs.unlink(path).map_err(LogError::io("remove", path))?;
+        fs.unlink(&draft).map_err(LogError::io("remove", &draft))?;
     }
-    fs.open(path, OpenMode::CreateNew)
-        .map_err(LogError::io("create", path))
+    let file = fs
+        .open(&draft, OpenMode::CreateNew)
+        .map_err(LogError::io("create", &draft))?;
+    Ok((draft, file))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -194,26 +268,37 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Copies the damaged file to a name beside it that is free: earlier copies may be of more.
 fn keep_copy(files: &Arc<Files>, dir: &Path, path: &Path) -> Result<(), LogError> {
     let fs = &files.env.fs;
+    let mut kept = beside(path, names::DAMAGED_SUFFIX);
+    let mut number: u64 = 0;
+    while fs
+        .metadata(&kept)
+        .map_err(LogError::io("look at", &kept))?
+        .is_some()
+    {
+        number = number.saturating_add(1);
+        kept = beside(path, &format!("{}.{number}", names::DAMAGED_SUFFIX));
+    }
     let damaged = fs
         .open(path, OpenMode::Read)
         .map_err(LogError::io("open", path))?;
     let len = damaged.len().map_err(LogError::io("measure", path))?;
-    let kept = beside(path, ".damaged");
-    let copy = create_anew(files, &kept)?;
+    let (draft, copy) = create_draft(files, path)?;
     copy_bytes(&*damaged, &*copy, len).map_err(LogError::io("copy", path))?;
-    copy.sync_all().map_err(LogError::io("sync", &kept))?;
+    copy.sync_all().map_err(LogError::io("sync", &draft))?;
+    fs.rename(&draft, &kept)
+        .map_err(LogError::io("keep a copy as", &kept))?;
     fs.sync_dir(dir).map_err(LogError::io("sync", dir))
 }
 
-/// Puts a sealed segment with the readable records in the place of the damaged one; returns the
-/// arrival time of its last record, in ms.
-fn replace(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<u64, LogError> {
+/// Puts a sealed segment with the readable records in the place of the damaged one.
+fn replace(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<(), LogError> {
     let fs = &files.env.fs;
     let report = &cut.report;
     let Some(header) = report.header else {
-        return Ok(0);
+        return Ok(());
     };
     let (oldest_ms, newest_ms) = report
         .times_ms
@@ -237,14 +322,12 @@ fn replace(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<u64, LogError> {
     let damaged = fs
         .open(&cut.path, OpenMode::Read)
         .map_err(LogError::io("open", &cut.path))?;
-    let path = beside(&cut.path, ".tmp");
-    let file = create_anew(files, &path)?;
+    let (path, file) = create_draft(files, &cut.path)?;
     copy_bytes(&*damaged, &*file, report.data_end).map_err(LogError::io("copy", &cut.path))?;
     file.write_all_at(&tail, report.data_end)
         .map_err(LogError::io("write", &path))?;
     file.sync_all().map_err(LogError::io("sync", &path))?;
     fs.rename(&path, &cut.path)
         .map_err(LogError::io("replace", &cut.path))?;
-    fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
-    Ok(newest_ms)
+    fs.sync_dir(dir).map_err(LogError::io("sync", dir))
 }

@@ -20,6 +20,17 @@ pub(crate) struct IndexHints {
     pub(crate) entries: Vec<IndexEntry>,
     /// The largest data end that any entry vouches for; 0 if there is none.
     pub(crate) proven_end: u64,
+    /// The sequence number after the last record that any entry vouches for; 0 if there is none.
+    pub(crate) proven_next: SeqNo,
+}
+
+impl IndexHints {
+    /// Adds what a note says that was written when all records before `next` were durable and ended
+    /// at `end`.
+    pub(crate) fn vouch(&mut self, end: u64, next: SeqNo) {
+        self.proven_end = self.proven_end.max(end);
+        self.proven_next = self.proven_next.max(next);
+    }
 }
 
 /// Reads the index file at `path`; one that is missing or damaged gives fewer hints.
@@ -51,10 +62,11 @@ pub(crate) fn read_index(
         };
         // Each entry was true when it was written, wherever in the file it is found.
         let position = u64::from(entry.position);
+        let seq = header.base.plus(entry.seq_offset.into());
         match entry.target {
-            Target::Mark => hints.proven_end = hints.proven_end.max(position),
+            Target::Mark => hints.vouch(position, seq),
             Target::Group | Target::Record => {
-                hints.proven_end = hints.proven_end.max(position.saturating_add(1));
+                hints.vouch(position.saturating_add(1), seq.plus(1));
                 hints.entries.push(entry);
             }
         }
@@ -162,7 +174,14 @@ pub(crate) fn scan(
     let mut known: Vec<IndexEntry> = hints.entries.clone();
     known.retain(|entry| u64::from(entry.position) < start);
     let mut entries = EntryMaker::new(header, known);
-    let (mut at, mut newest_ms) = (start, 0);
+    // Nothing before the entry is newer than what it points at, whose time it rounds down.
+    let before_ms = begin.map_or(0, |entry| {
+        let seconds = u64::from(entry.time_s).saturating_add(1);
+        header
+            .created_ms
+            .saturating_add(seconds.saturating_mul(1000))
+    });
+    let (mut at, mut newest_ms) = (start, before_ms);
     let stopped = loop {
         let kept = entries.len();
         let group = walker.group(at, expect, |position, frame| {

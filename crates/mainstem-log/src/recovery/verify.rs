@@ -6,12 +6,14 @@ use std::sync::Arc;
 use mainstem_env::{File, OpenMode};
 
 use super::listing::list;
-use super::scan_tail::{IndexHints, read_index};
+use super::scan_tail::read_index;
+use super::state::{Newest, UNFINISHED_REPAIR, index_is_whole, look_at_newest};
 use super::walk::{Expect, Walker};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::Footer;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
+use crate::format::manifest::CleanShard;
 use crate::format::names;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
 use crate::segment::shared::{read_footer, read_header};
@@ -54,6 +56,14 @@ pub struct SegmentReport {
     pub(crate) chain: u32,
     /// Entries that a whole index would have.
     pub(crate) entries: Vec<IndexEntry>,
+    /// Whether this is what a crash left of a segment that was never born.
+    pub(crate) unborn: bool,
+    /// The data end that an index entry, a mark, a footer or an orderly close vouches for; 0 if none.
+    pub(crate) proven_end: u64,
+    /// The sequence number after the last record that one of them vouches for; 0 if none.
+    pub(crate) proven_next: SeqNo,
+    /// Whether nothing was appended after what `proven_next` vouches for.
+    pub(crate) is_proof_exact: bool,
 }
 
 impl SegmentReport {
@@ -73,15 +83,16 @@ pub struct VerifyProgress {
     pub bytes_total: u64,
 }
 
-/// Reads and checks all segments in `dir`, oldest first.
+/// Reads and checks all segments in `dir`, oldest first. `clean` is what an orderly close wrote down.
 pub(crate) fn verify(
     files: &Arc<Files>,
     dir: &Path,
     shard_hash: u32,
+    clean: Option<&CleanShard>,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<Vec<SegmentReport>, LogError> {
     let fs = &files.env.fs;
-    let listing = list(&**fs, dir)?;
+    let mut listing = list(&**fs, dir)?;
     let mut opened = Vec::new();
     let mut bytes_total: u64 = 0;
     for base in listing.segments.iter().copied() {
@@ -93,23 +104,28 @@ pub(crate) fn verify(
         bytes_total = bytes_total.saturating_add(len);
         opened.push((base, path, file, len));
     }
+    let Newest { missing, unborn } = look_at_newest(files, dir, shard_hash, &mut listing, clean)?;
+    let newest = listing.segments.last().copied();
     let mut bytes_done: u64 = 0;
     let mut reports: Vec<SegmentReport> = Vec::new();
-    let last = opened.len().saturating_sub(1);
-    for (at, (base, path, file, len)) in opened.into_iter().enumerate() {
+    for (base, path, file, len) in opened {
         let mut report = unread(path, base, len);
-        let hints = IndexHints::default();
-        check_segment(
-            files,
-            dir,
-            &*file,
-            shard_hash,
-            &mut report,
-            hints,
-            at == last,
-        )?;
-        if let Some(before) = reports.last() {
-            check_link(before, &mut report);
+        if unborn == Some(base) {
+            report.unborn = true;
+            report.torn_bytes = len;
+        } else {
+            let mut site = Checked {
+                files,
+                dir,
+                file: &*file,
+                shard_hash,
+                clean: clean.filter(|clean| clean.segment == base),
+                newest: newest == Some(base),
+            };
+            check_segment(&mut site, &mut report)?;
+            if let Some(before) = reports.last() {
+                check_link(before, &mut report);
+            }
         }
         reports.push(report);
         bytes_done = bytes_done.saturating_add(len);
@@ -118,17 +134,51 @@ pub(crate) fn verify(
             bytes_total,
         });
     }
-    // An index is made only after the first group of its segment is durable.
-    let newest = listing.segments.last();
-    if let Some(base) = listing.indexes.last().filter(|base| Some(*base) > newest) {
-        let path = dir.join(names::segment(*base));
-        let mut report = unread(path.clone(), *base, 0);
+    if let Some(base) = missing {
+        let path = dir.join(names::segment(base));
+        let mut report = unread(path.clone(), base, 0);
+        take_note(&mut report, clean.filter(|clean| clean.segment == base));
         report
             .damage
             .push(LogError::corrupt(path, 0, "segment is missing"));
-        reports.push(report);
+        let at = reports.partition_point(|it| !it.unborn && it.base < base);
+        reports.insert(at, report);
+    } else if let Some(newest) = reports.iter_mut().rfind(|it| !it.unborn)
+        && let Some(damage) = unfinished(newest)
+    {
+        newest.damage.push(damage);
     }
     Ok(reports)
+}
+
+/// Returns the damage if a repair cut `newest` and no segment follows: nothing then says which
+/// numbers must not be used again.
+fn unfinished(newest: &SegmentReport) -> Option<LogError> {
+    let cut = newest.footer.filter(|footer| footer.cut_by_repair)?;
+    Some(LogError::corrupt(
+        &newest.path,
+        cut.data_end.into(),
+        UNFINISHED_REPAIR,
+    ))
+}
+
+/// Takes over what an orderly close wrote down about the segment.
+fn take_note(report: &mut SegmentReport, clean: Option<&CleanShard>) {
+    let Some(clean) = clean else { return };
+    report.is_proof_exact = clean.data_end >= report.proven_end;
+    report.proven_end = report.proven_end.max(clean.data_end);
+    report.proven_next = report.proven_next.max(clean.next);
+}
+
+/// A segment that is being checked.
+struct Checked<'a> {
+    files: &'a Arc<Files>,
+    dir: &'a Path,
+    file: &'a dyn File,
+    shard_hash: u32,
+    /// What an orderly close wrote down about this segment.
+    clean: Option<&'a CleanShard>,
+    newest: bool,
 }
 
 fn unread(path: PathBuf, base: SeqNo, file_bytes: u64) -> SegmentReport {
@@ -150,22 +200,19 @@ fn unread(path: PathBuf, base: SeqNo, file_bytes: u64) -> SegmentReport {
         footer: None,
         chain: 0,
         entries: Vec::new(),
+        unborn: false,
+        proven_end: 0,
+        proven_next: SeqNo(0),
+        is_proof_exact: false,
     }
 }
 
-fn check_segment(
-    files: &Arc<Files>,
-    dir: &Path,
-    file: &dyn File,
-    shard_hash: u32,
-    report: &mut SegmentReport,
-    mut hints: IndexHints,
-    newest: bool,
-) -> Result<(), LogError> {
+fn check_segment(site: &mut Checked<'_>, report: &mut SegmentReport) -> Result<(), LogError> {
     let path = report.path.clone();
-    let header = match read_header(file, &path, report.base, shard_hash) {
+    let header = match read_header(site.file, &path, report.base, site.shard_hash) {
         Ok(header) => header,
         Err(damage @ (LogError::Corrupt { .. } | LogError::Unsupported { .. })) => {
+            take_note(report, site.clean);
             report.damage.push(damage);
             return Ok(());
         }
@@ -173,12 +220,41 @@ fn check_segment(
     };
     report.header = Some(header);
     report.created_ms = Some(header.created_ms);
-    report.footer = read_footer(file, &path, &header)?;
+    match check_data(site, &header, report) {
+        // No damage, but nothing that this version could judge.
+        Err(newer @ LogError::Unsupported { .. }) => {
+            report.damage.push(newer);
+            Ok(())
+        }
+        checked => checked,
+    }
+}
+
+fn check_data(
+    site: &Checked<'_>,
+    header: &SegmentHeader,
+    report: &mut SegmentReport,
+) -> Result<(), LogError> {
+    let path = report.path.clone();
+    let footer = read_footer(site.file, &path, header)?;
+    let is_index_whole = match &footer {
+        Some(footer) => index_is_whole(site.file, &path, header, footer)?,
+        None => false,
+    };
+    // A power cut during the sealing of the newest can keep a footer and lose the index before it.
+    report.footer = footer.filter(|_| is_index_whole || !site.newest);
     report.sealed = report.footer.is_some();
     if report.footer.is_none() {
-        if newest {
-            let index = dir.join(names::index(report.base));
-            hints = read_index(&*files.env.fs, &index, &header)?;
+        if site.newest {
+            let index = site.dir.join(names::index(report.base));
+            let mut hints = read_index(&*site.files.env.fs, &index, header)?;
+            if let Some(footer) = footer {
+                hints.vouch(footer.data_end.into(), report.base.plus(footer.records));
+            }
+            report.index_entries = u64::try_from(hints.entries.len()).unwrap_or(u64::MAX);
+            report.proven_end = hints.proven_end;
+            report.proven_next = hints.proven_next;
+            take_note(report, site.clean);
         } else {
             let what = "footer of a sealed segment";
             report
@@ -189,8 +265,8 @@ fn check_segment(
     let end = report
         .footer
         .map_or(report.file_bytes, |footer| footer.data_end.into());
-    let mut walker = Walker::new(file, &path, header.salt, end);
-    let stopped = walk(&mut walker, &header, report)?;
+    let mut walker = Walker::new(site.file, &path, header.salt, end);
+    let stopped = walk(&mut walker, header, report)?;
     match report.footer {
         Some(footer) => {
             if report.data_end == end {
@@ -200,12 +276,18 @@ fn check_segment(
                     .damage
                     .push(LogError::corrupt(&path, stopped.0, stopped.1));
             }
-            check_index(file, &header, &footer, report)?;
+            let kept = report.damage.len();
+            check_index(site.file, header, &footer, report)?;
+            if !is_index_whole && report.damage.len() == kept {
+                let what = "checksum of the index block";
+                report
+                    .damage
+                    .push(LogError::corrupt(&path, footer.data_end.into(), what));
+            }
         }
-        None if newest => {
-            report.index_entries = u64::try_from(hints.entries.len()).unwrap_or(u64::MAX);
+        None if site.newest => {
             let (later, used_end) = walker.later_group(report.data_end)?;
-            if later.is_some() || hints.proven_end > report.data_end {
+            if later.is_some() || report.proven_end > report.data_end {
                 let what = format!("{}; but data beyond was acknowledged", stopped.1);
                 report
                     .damage
@@ -263,13 +345,18 @@ fn walk(
 }
 
 fn check_footer(footer: &Footer, report: &mut SegmentReport) {
-    let totals = (footer.records, footer.chain, footer.newest_ms);
+    let totals = (footer.records, footer.last, footer.chain, footer.newest_ms);
     let found = (
         report.records,
+        report.base.plus(report.records.saturating_sub(1)),
         report.chain,
         report.times_ms.map_or(footer.newest_ms, |times| times.1),
     );
-    if totals != found {
+    // The oldest time may be a little earlier than the record, never later.
+    let is_oldest_late = report
+        .times_ms
+        .is_some_and(|times| footer.oldest_ms > times.0);
+    if totals != found || is_oldest_late {
         let what = "footer says something else than the records";
         let at = report.file_bytes.saturating_sub(64);
         report

@@ -6,7 +6,7 @@ use mainstem_env::File;
 
 use crate::error::LogError;
 use crate::format::checksum::Salt;
-use crate::format::frame;
+use crate::format::frame::{self, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::seq::SeqNo;
 
@@ -80,6 +80,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Reads the group at `position`; calls `visit` with the position of each record.
+    ///
+    /// A record that verifies but that this version cannot read makes it [`LogError::Unsupported`].
     pub(crate) fn group(
         &mut self,
         position: u64,
@@ -123,6 +125,13 @@ impl<'a> Walker<'a> {
             let here = body.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
             let frame = match frame::decode(rest, salt) {
                 Ok(frame) => frame,
+                // It is whole: whoever wrote it was told so, and only this version cannot read it.
+                Err(error @ FrameError::Unsupported(_)) => {
+                    return Err(LogError::Unsupported {
+                        path: self.path.to_path_buf(),
+                        what: format!("record at byte {here}: {error}"),
+                    });
+                }
                 Err(error) => return bad(here, &error.to_string()),
             };
             if frame.seq != seq {

@@ -176,6 +176,7 @@ impl ActiveSegment {
                 file: None,
                 slots,
                 marked: 0,
+                is_name_durable: false,
                 broken: false,
             },
             data_end: tail.data_end,
@@ -355,7 +356,7 @@ impl ActiveSegment {
 
     /// Makes the index durable, so that recovery need not read what it covers.
     pub(crate) fn sync_index(&mut self) {
-        self.index.sync(self.data_end);
+        self.index.sync(&self.files, self.data_end);
     }
 
     /// Returns how many bytes of data the durable index does not cover.
@@ -404,6 +405,7 @@ struct IndexFile {
     slots: usize,
     /// The data end up to which the file is known durable.
     marked: u64,
+    is_name_durable: bool,
     broken: bool,
 }
 
@@ -462,9 +464,17 @@ impl IndexFile {
         }
     }
 
-    fn sync(&mut self, data_end: u64) {
+    fn sync(&mut self, files: &Files, data_end: u64) {
         let Some(file) = &self.file else { return };
-        match file.sync_data() {
+        let synced = file.sync_data().and_then(|()| {
+            // A power cut takes a file whose name is not durable, with all that it vouches for.
+            if let Some(dir) = self.path.parent().filter(|_| !self.is_name_durable) {
+                files.env.fs.sync_dir(dir)?;
+                self.is_name_durable = true;
+            }
+            Ok(())
+        });
+        match synced {
             Ok(()) => self.marked = data_end,
             Err(error) => self.give_up("sync", &error),
         }

@@ -8,7 +8,7 @@ use mainstem_env::{OpenMode, View};
 
 use crate::error::LogError;
 use crate::files::{CountedRegion, Files};
-use crate::format::footer::{FOOTER_BYTES, Footer};
+use crate::format::footer::{FOOTER_BYTES, Footer, FooterError};
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry};
 use crate::format::segment_header::{HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::limits::INDEX_STRIDE_BYTES;
@@ -337,9 +337,19 @@ pub(crate) fn read_footer(
     let read = file
         .read_at(&mut block, at)
         .map_err(LogError::io("read", path))?;
-    let footer = (read == block.len())
-        .then(|| Footer::decode(&block, header.salt))
-        .flatten();
+    if read != block.len() {
+        return Ok(None);
+    }
+    let footer = match Footer::decode(&block, header.salt) {
+        Ok(footer) => Some(footer),
+        Err(error @ FooterError::Unsupported(_)) => {
+            return Err(LogError::Unsupported {
+                path: path.to_path_buf(),
+                what: error.to_string(),
+            });
+        }
+        Err(FooterError::Invalid) => None,
+    };
     Ok(footer.filter(|footer| {
         let index = u64::from(footer.index_entries).saturating_mul(bytes_u64(INDEX_ENTRY_BYTES));
         u64::from(footer.data_end).saturating_add(index) == at

@@ -41,7 +41,11 @@ mod model;
 #[cfg(test)]
 mod one_shard_has_one_writer;
 #[cfg(test)]
+mod only_what_nobody_vouches_for_is_cut;
+#[cfg(test)]
 mod readers_writers_and_retention_run_together;
+#[cfg(test)]
+mod repair_can_be_stopped_anywhere;
 #[cfg(test)]
 mod repair_cuts_only_what_it_showed;
 #[cfg(test)]
