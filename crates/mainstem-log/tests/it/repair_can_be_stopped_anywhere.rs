@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use mainstem_env::EIO;
-use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness};
+use mainstem_env::sim::{Choices, Fault, FaultError, OpKind, Sim, Strictness};
 use mainstem_log::{LogError, Offline, SeqNo};
 
 use crate::kit::{DIR, append, name, open_sim, read_all, small_segments};
@@ -137,7 +137,7 @@ fn by_a_call_that_fails() {
             for nth in 1..=whole.calls(op) {
                 for takes_effect in [false, true] {
                     let sim = store.snapshot();
-                    let fault = Fault::once(op, nth, EIO);
+                    let fault = Fault::once(op, nth, FaultError::Raw(EIO));
                     sim.fail(if takes_effect {
                         fault.after_effect()
                     } else {
