@@ -108,8 +108,8 @@ fn assert_whole(sim: &Sim, readable: u64, what: &str) {
     assert!(
         records
             .iter()
-            .cloned()
             .take(usize::try_from(readable).unwrap())
+            .cloned()
             .eq(prefix),
         "{what}: the readable records are not"
     );
@@ -137,11 +137,7 @@ fn by_a_call_that_fails() {
             for nth in 1..=whole.calls(op) {
                 for takes_effect in [false, true] {
                     let sim = store.snapshot();
-                    let fault = Fault::once(
-                        op,
-                        nth,
-                        FaultError::from(std::io::Error::from_raw_os_error(EIO).kind()),
-                    );
+                    let fault = Fault::once(op, nth, FaultError::Raw(EIO));
                     sim.fail(if takes_effect {
                         fault.after_effect()
                     } else {
