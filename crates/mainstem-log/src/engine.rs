@@ -123,7 +123,8 @@ impl Engine {
     }
 
     /// Returns the shard `name`, opening it if it is not open yet. `options` hold from its opening
-    /// on; asked for again, an open shard keeps those it was opened with.
+    /// on; asked for again, an open shard keeps those it was opened with. Retention, which is one of
+    /// them, begins to delete when the shard is opened: one that nobody asks for keeps its files.
     ///
     /// A shard whose stored records are damaged is opened for reading what is before the damage; its
     /// [`Shard::refusal`] says what was found.

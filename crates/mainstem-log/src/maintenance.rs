@@ -147,7 +147,7 @@ impl Keeper {
                 report.failures = report.failures.saturating_add(1);
                 tracing::warn!(shard = %shard.name, %error, "maintenance failed; will try again");
             };
-            if shard.committer.refusal().is_none() {
+            if shard.is_writable() {
                 let roll = |writer: &mut crate::append::writer::ShardWriter| {
                     writer.roll_by_age(now.0, shard.retention_ms())
                 };

@@ -288,6 +288,11 @@ impl ShardState {
         self.uses.load(Ordering::Relaxed)
     }
 
+    /// Returns whether appends are taken.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.committer.refusal().is_none() && self.fate.check().is_ok()
+    }
+
     /// Checks what can be known before an append joins a group.
     pub(crate) fn check(&self, source: Source<'_>) -> Result<(), LogError> {
         self.touch();

@@ -38,18 +38,24 @@ impl Streams {
         Ok(())
     }
 
-    /// Removes the records of streams whose deletion is due.
+    /// Removes the records of streams whose deletion is due, and opens logs that nobody has asked for
+    /// yet, so that their records expire too.
     ///
-    /// Nobody sees such a stream any more, so this only frees space. Creating and deleting streams
+    /// Nobody sees a deleted stream any more, so this only frees space. Creating and deleting streams
     /// does it on the way; a server also calls this now and then. It may take a while, and other
     /// changes of the catalogue wait for it.
     ///
     /// # Errors
     /// [`StreamsError::Meta`] and [`StreamsError::Engine`]; a later call or the next start goes on.
     pub fn maintain(&self) -> Result<(), StreamsError> {
-        self.inner.finish_deletions(&mut self.inner.control())
+        self.inner.finish_deletions(&mut self.inner.control())?;
+        self.inner.open_quiet_logs();
+        Ok(())
     }
 }
+
+/// Logs opened in one pass of maintenance: opening one may take its recovery.
+const OPENED_PER_PASS_MAX: usize = 64;
 
 impl Inner {
     /// Makes an end of all streams whose deletion is due.
@@ -69,6 +75,24 @@ impl Inner {
             self.remove_logs(stream.handles());
         }
         Ok(())
+    }
+
+    /// Opens some of the logs that nobody has asked for since the start. The engine deletes what is past
+    /// the retention in open logs only, so a quiet stream would otherwise keep its records for ever.
+    fn open_quiet_logs(&self) {
+        let streams: Vec<Arc<Stream>> = {
+            let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+            streams.values().map(Arc::clone).collect()
+        };
+        let handles = streams.iter().flat_map(|stream| stream.handles());
+        for handle in handles
+            .filter(|handle| !handle.is_open())
+            .take(OPENED_PER_PASS_MAX)
+        {
+            if let Err(error) = handle.log(self.engine.as_ref()) {
+                tracing::warn!(log = %handle.name(), %error, "a log cannot be opened");
+            }
+        }
     }
 
     /// Finishes due deletions when streams are opened. A failure is left to a later attempt, as the

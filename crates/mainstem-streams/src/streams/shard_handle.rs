@@ -40,6 +40,14 @@ impl ShardHandle {
         Ok(log)
     }
 
+    /// Returns whether the log is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+
     /// Passes the stream's retention on to the log, if it is open.
     pub(super) fn apply_retention(&self) -> Result<(), EngineError> {
         let slot = self.log.lock().unwrap_or_else(PoisonError::into_inner);

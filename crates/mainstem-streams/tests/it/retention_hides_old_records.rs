@@ -1,3 +1,4 @@
+use mainstem_env::sim::OpKind;
 use mainstem_types::StreamName;
 
 use crate::support::{HOUR_MS, Start, World, texts};
@@ -122,4 +123,23 @@ fn a_restart_keeps_the_retention() {
     assert_eq!(all(&world, &stream), ["0", "10", "20", "30"]);
     let summary = world.streams().describe_stream_summary(&stream).unwrap();
     assert_eq!(summary.retention_hours, 48);
+}
+
+#[test]
+fn a_stream_that_nobody_asks_for_is_opened_so_that_it_expires() {
+    let (mut world, _) = forty_hours();
+    world.create("other", 3);
+    world.advance(HOUR_MS);
+    world.reopen().unwrap();
+    let listed = || world.sim.calls(OpKind::List);
+    let before = listed();
+    world.streams().maintain().unwrap();
+    assert_eq!(
+        listed() - before,
+        4,
+        "each log lists its directory as it is opened"
+    );
+    let before = listed();
+    world.streams().maintain().unwrap();
+    assert_eq!(listed(), before, "once is enough");
 }
