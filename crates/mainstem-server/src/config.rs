@@ -15,7 +15,7 @@ pub struct ServerConfig {
     /// base64 needs. A larger body is answered with 413.
     pub body_bytes_max: usize,
     /// Bytes that the bodies of all requests being served may have together. Default 256 MiB; a
-    /// request waits for its share before its body is read. Not below `body_bytes_max`.
+    /// request waits for room as its body arrives. Not below `body_bytes_max`.
     pub bodies_bytes_max: usize,
     /// Connections served at once. Default 4096; further ones wait to be accepted. At least 1.
     pub connections_max: usize,

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -89,6 +90,11 @@ impl Client {
     ) -> Answer {
         self.send(&head_and_body(method, path, headers, body));
         self.read()
+    }
+
+    /// Makes reading fail if the server is silent for so long.
+    pub(crate) fn give_up_after(&mut self, silence: Duration) {
+        self.stream.set_read_timeout(Some(silence)).unwrap();
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
