@@ -13,6 +13,7 @@ mod error;
 mod http;
 mod metrics;
 mod operations;
+mod patience;
 mod room;
 mod server;
 mod service;

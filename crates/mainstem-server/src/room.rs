@@ -1,11 +1,16 @@
-//! Memory for the bodies of requests.
+//! Memory for the bodies of requests and answers.
 //!
-//! All of it together is bounded, and is taken as bytes arrive. An eighth is for small bodies
+//! The room for requests is bounded and taken as bytes arrive. An eighth is for small bodies
 //! alone, so that large uploads keep no ordinary call waiting. The room of one largest body is kept
 //! back: bodies that have filled everything else would wait for each other, and the one that gets
 //! this room can finish and make room for the next.
+//!
+//! The room for an answer is taken before it is made and free when it was written.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// The memory of all bodies, in units of [`UNIT_BYTES`].
 #[derive(Debug)]
@@ -86,10 +91,58 @@ fn add<'r>(to: &mut Option<SemaphorePermit<'r>>, permit: SemaphorePermit<'r>) {
     }
 }
 
+/// The memory of answers that clients have not taken yet, in units of [`UNIT_BYTES`].
+#[derive(Debug)]
+pub(crate) struct AnswerRooms(Arc<Semaphore>);
+
+/// The memory that one answer has taken; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct AnswerRoom(OwnedSemaphorePermit);
+
+impl AnswerRooms {
+    /// Makes room for `bytes`.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(units)))
+    }
+
+    /// Waits for room for the largest answer; `None` does not happen.
+    pub(crate) async fn largest(&self) -> Option<AnswerRoom> {
+        let units = u32::try_from(ANSWER_BYTES_MAX / UNIT_BYTES).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.0).acquire_many_owned(units).await;
+        permit.ok().map(AnswerRoom)
+    }
+}
+
+impl AnswerRoom {
+    /// Gives back what `body` does not need and ties the rest to it: it is free again when the last
+    /// byte was written or the connection is gone.
+    pub(crate) fn hold(mut self, body: Vec<u8>) -> Bytes {
+        let needed = body.capacity().div_ceil(UNIT_BYTES);
+        let spare = self.0.num_permits().saturating_sub(needed);
+        drop(self.0.split(spare));
+        Bytes::from_owner(Held { body, _room: self })
+    }
+}
+
+struct Held {
+    body: Vec<u8>,
+    _room: AnswerRoom,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// Tells whether a body of so many bytes is small.
 pub(crate) const fn is_small(bytes: u64) -> bool {
     bytes <= SMALL_BYTES
 }
+
+/// The largest answer: 10 MiB of records in base64 and what surrounds them.
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What room is counted in.
 const UNIT_BYTES: usize = 1024;

@@ -16,7 +16,7 @@ use crate::{
     dispatch::{self, Request as Call},
     http::{self, HttpResponse, RequestIds},
     metrics::Answered,
-    room::{Room, is_small},
+    room::{AnswerRoom, Room, is_small},
     state::State,
 };
 
@@ -36,8 +36,14 @@ pub(crate) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Htt
         Err(refused) => (refused, None, 0),
         Ok((body, _room)) => {
             let request_bytes = body.len();
-            let done = dispatch::run(&state, Call { parts, body }, ids.request()).await;
-            (http::response(done.reply), done.operation, request_bytes)
+            match answer_room(&state, &parts).await {
+                Err(refused) => (refused, None, request_bytes),
+                Ok(answer_room) => {
+                    let done = dispatch::run(&state, Call { parts, body }, ids.request()).await;
+                    let response = http::response(done.reply, answer_room);
+                    (response, done.operation, request_bytes)
+                }
+            }
         }
     };
     ids.add_to(response.headers_mut());
@@ -98,6 +104,21 @@ fn probe(state: &State, parts: &Parts) -> Option<HttpResponse> {
         ),
         _ => return None,
     })
+}
+
+/// Waits for room for the answer if it may be large.
+async fn answer_room(state: &State, parts: &Parts) -> Result<Option<AnswerRoom>, HttpResponse> {
+    let is_large = head(parts)
+        .target
+        .is_some_and(|target| target.ends_with(".GetRecords"));
+    if !is_large {
+        return Ok(None);
+    }
+    let limit = Duration::from_millis(state.config.settings().body_timeout_ms);
+    match tokio::time::timeout(limit, state.answers.largest()).await {
+        Ok(room) => Ok(room),
+        Err(_) => Err(refusal(StatusCode::SERVICE_UNAVAILABLE)),
+    }
 }
 
 /// Reads a body within the limits of size, time and memory. The room is free when dropped.

@@ -6,7 +6,11 @@ use mainstem_env::Env;
 use mainstem_streams::Streams;
 use tokio::sync::watch;
 
-use crate::{config::Checked, metrics::Metrics, room::Rooms};
+use crate::{
+    config::Checked,
+    metrics::Metrics,
+    room::{AnswerRooms, Rooms},
+};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// Room for the bodies of requests.
     pub(crate) bodies: Rooms,
+    /// Room for large answers.
+    pub(crate) answers: AnswerRooms,
     stopping: watch::Sender<bool>,
 }
 
@@ -24,12 +30,14 @@ impl State {
     pub(crate) fn new(env: Env, config: Checked, streams: Streams) -> Arc<Self> {
         let settings = config.settings();
         let bodies = Rooms::new(settings.bodies_bytes_max, settings.body_bytes_max);
+        let answers = AnswerRooms::new(settings.answers_bytes_max);
         Arc::new(Self {
             env,
             config,
             streams,
             metrics: Metrics::new(),
             bodies,
+            answers,
             stopping: watch::Sender::new(false),
         })
     }

@@ -97,6 +97,11 @@ impl Client {
         self.stream.set_read_timeout(Some(silence)).unwrap();
     }
 
+    /// Waits for the beginning of an answer and leaves it unread.
+    pub(crate) fn peek(&self) {
+        assert_eq!(self.stream.peek(&mut [0]).unwrap(), 1);
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
