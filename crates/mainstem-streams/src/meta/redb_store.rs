@@ -11,6 +11,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -179,13 +180,31 @@ fn database_at(
             what: "the file is empty".to_owned(),
         });
     }
-    Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create_with_backend(FileBackend::new(file, Arc::clone(sync_failed)))
-        .map_err(|error| MetaError::Open {
+    let corrupt = |what: &str| MetaError::Corrupt {
+        path: path.to_owned(),
+        what: what.to_owned(),
+    };
+    let failed = |error: redb::DatabaseError| match error {
+        redb::DatabaseError::Storage(redb::StorageError::Corrupted(what)) => corrupt(&what),
+        error => MetaError::Open {
             path: path.to_owned(),
             source: Arc::new(error),
-        })
+        },
+    };
+    // On damaged pages redb may panic instead of returning an error. Nothing that is used after a
+    // panic is shared with what panicked.
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        let backend = FileBackend::new(file, Arc::clone(sync_failed));
+        let mut database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(failed)?;
+        if mode == OpenMode::ReadWrite && !database.check_integrity().map_err(failed)? {
+            return Err(corrupt("its checksums do not match its pages"));
+        }
+        Ok(database)
+    }));
+    checked.unwrap_or_else(|_| Err(corrupt("reading its pages failed")))
 }
 
 fn value_in(
