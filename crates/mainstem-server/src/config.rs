@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::error::ServerError;
+use crate::{error::ServerError, room::ANSWER_BYTES_MAX};
 
 /// The settings of the server; [`Server::bind`](crate::Server::bind) checks them.
 #[derive(Clone, Debug)]
@@ -15,8 +15,12 @@ pub struct ServerConfig {
     /// base64 needs. A larger body is answered with 413.
     pub body_bytes_max: usize,
     /// Bytes that the bodies of all requests being served may have together. Default 256 MiB; a
-    /// request waits for its share before its body is read. Not below `body_bytes_max`.
+    /// request waits for room as its body arrives. Not below `body_bytes_max`.
     pub bodies_bytes_max: usize,
+    /// Bytes that the answers to all `GetRecords` may have together until clients have taken them.
+    /// Default 256 MiB; a call waits for room for the largest answer, 16 MiB, before it reads, and
+    /// is answered with 503 if none gets free within `body_timeout_ms`. At least 16 MiB.
+    pub answers_bytes_max: usize,
     /// Connections served at once. Default 4096; further ones wait to be accepted. At least 1.
     pub connections_max: usize,
     /// How long a client may take to send the head of a request, in milliseconds, counted also for
@@ -35,6 +39,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4567)),
             body_bytes_max: 16 * 1024 * 1024,
             bodies_bytes_max: 256 * 1024 * 1024,
+            answers_bytes_max: 256 * 1024 * 1024,
             connections_max: 4096,
             head_timeout_ms: 60_000,
             body_timeout_ms: 60_000,
@@ -80,6 +85,8 @@ impl ServerConfig {
         at_least("body_bytes_max", bytes(self.body_bytes_max), 1)?;
         let least = bytes(self.body_bytes_max);
         at_least("bodies_bytes_max", bytes(self.bodies_bytes_max), least)?;
+        let least = bytes(ANSWER_BYTES_MAX);
+        at_least("answers_bytes_max", bytes(self.answers_bytes_max), least)?;
         at_least("connections_max", bytes(self.connections_max), 1)?;
         at_least("head_timeout_ms", self.head_timeout_ms, 1)?;
         at_least("body_timeout_ms", self.body_timeout_ms, 1)?;
@@ -128,6 +135,7 @@ mod tests {
         let config = ServerConfig {
             body_bytes_max: 1,
             bodies_bytes_max: 1,
+            answers_bytes_max: ANSWER_BYTES_MAX,
             connections_max: 1,
             head_timeout_ms: 1,
             body_timeout_ms: 1,
@@ -142,6 +150,10 @@ mod tests {
             },
             ServerConfig {
                 body_bytes_max: 2,
+                ..config.clone()
+            },
+            ServerConfig {
+                answers_bytes_max: ANSWER_BYTES_MAX - 1,
                 ..config.clone()
             },
             ServerConfig {

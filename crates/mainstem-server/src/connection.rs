@@ -20,7 +20,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::{metrics::Metrics, operations::failure, service, state::State};
+use crate::{metrics::Metrics, operations::failure, patience::Patient, service, state::State};
 
 /// Accepts connections until `shutdown` is ready, then waits for those under way.
 pub(crate) async fn serve(
@@ -143,6 +143,7 @@ async fn talk(stream: TcpStream, state: &Arc<State>, head_timeout: Duration, wat
         let state = Arc::clone(state);
         async move { Ok::<_, Infallible>(service::answer(state, request).await) }
     });
+    let stream = Patient::new(stream, WRITE_PATIENCE);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         // Clients go away in the middle of things as they please.
@@ -155,6 +156,9 @@ const MAINTENANCE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Between two attempts to accept after one failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a client may leave an answer unread before its connection is closed.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Requests that one HTTP/2 connection may have under way.
 const HTTP2_STREAMS_MAX: u32 = 128;

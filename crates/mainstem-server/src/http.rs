@@ -14,6 +14,8 @@ use hyper::{
 use mainstem_env::Random;
 use mainstem_wire::reply::Reply;
 
+use crate::room::AnswerRoom;
+
 /// A response with its whole body.
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
@@ -115,9 +117,13 @@ pub(crate) fn add_cors(headers: &mut HeaderMap) {
     );
 }
 
-/// Makes a response of a reply of the protocol.
-pub(crate) fn response(reply: Reply) -> HttpResponse {
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+/// Makes a response of a reply of the protocol, which keeps `room` until it was written.
+pub(crate) fn response(reply: Reply, room: Option<AnswerRoom>) -> HttpResponse {
+    let body = match room {
+        Some(room) => room.hold(reply.body),
+        None => Bytes::from(reply.body),
+    };
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(content_type) = reply.content_type {

@@ -13,6 +13,8 @@ mod error;
 mod http;
 mod metrics;
 mod operations;
+mod patience;
+mod room;
 mod server;
 mod service;
 mod state;

@@ -1,9 +1,9 @@
 //! One request, from its head to its response.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Body, Incoming},
@@ -11,13 +11,13 @@ use hyper::{
     http::request::Parts,
 };
 use mainstem_wire::protocol::Head;
-use tokio::sync::SemaphorePermit;
 
 use crate::{
     dispatch::{self, Request as Call},
     http::{self, HttpResponse, RequestIds},
     metrics::Answered,
-    state::{BODY_UNIT_BYTES, State},
+    room::{AnswerRoom, Room, is_small},
+    state::State,
 };
 
 /// Answers one request.
@@ -36,8 +36,14 @@ pub(crate) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Htt
         Err(refused) => (refused, None, 0),
         Ok((body, _room)) => {
             let request_bytes = body.len();
-            let done = dispatch::run(&state, Call { parts, body }, ids.request()).await;
-            (http::response(done.reply), done.operation, request_bytes)
+            match answer_room(&state, &parts).await {
+                Err(refused) => (refused, None, request_bytes),
+                Ok(answer_room) => {
+                    let done = dispatch::run(&state, Call { parts, body }, ids.request()).await;
+                    let response = http::response(done.reply, answer_room);
+                    (response, done.operation, request_bytes)
+                }
+            }
         }
     };
     ids.add_to(response.headers_mut());
@@ -100,35 +106,58 @@ fn probe(state: &State, parts: &Parts) -> Option<HttpResponse> {
     })
 }
 
+/// Waits for room for the answer if it may be large.
+async fn answer_room(state: &State, parts: &Parts) -> Result<Option<AnswerRoom>, HttpResponse> {
+    let is_large = head(parts)
+        .target
+        .is_some_and(|target| target.ends_with(".GetRecords"));
+    if !is_large {
+        return Ok(None);
+    }
+    let limit = Duration::from_millis(state.config.settings().body_timeout_ms);
+    match tokio::time::timeout(limit, state.answers.largest()).await {
+        Ok(room) => Ok(room),
+        Err(_) => Err(refusal(StatusCode::SERVICE_UNAVAILABLE)),
+    }
+}
+
 /// Reads a body within the limits of size, time and memory. The room is free when dropped.
-async fn read(state: &State, body: Incoming) -> Result<(Bytes, SemaphorePermit<'_>), HttpResponse> {
+///
+/// Room is taken as bytes arrive, never for bytes that were only announced: uploads that stall
+/// keep nobody out.
+async fn read(state: &State, mut body: Incoming) -> Result<(Bytes, Room<'_>), HttpResponse> {
     let settings = state.config.settings();
-    let announced = body.size_hint();
     let bytes_max = settings.body_bytes_max;
-    let most = announced
-        .upper()
-        .and_then(|bytes| usize::try_from(bytes).ok());
+    let announced = body.size_hint();
     if announced.lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
         return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE));
     }
-    let units = most
-        .unwrap_or(bytes_max)
-        .min(bytes_max)
-        .div_ceil(BODY_UNIT_BYTES);
-    let room = state
-        .bodies
-        .acquire_many(u32::try_from(units).unwrap_or(u32::MAX))
-        .await
-        .map_err(|_| refusal(StatusCode::SERVICE_UNAVAILABLE))?;
-    let limit = Duration::from_millis(settings.body_timeout_ms);
-    match tokio::time::timeout(limit, Limited::new(body, bytes_max).collect()).await {
-        Ok(Ok(body)) => Ok((body.to_bytes(), room)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(refusal(StatusCode::PAYLOAD_TOO_LARGE))
+    let announced = announced.upper();
+    let mut room = state.bodies.room(announced.is_some_and(is_small));
+    let mut received = BytesMut::new();
+    let mut deadline = pin!(tokio::time::sleep(Duration::from_millis(
+        settings.body_timeout_ms
+    )));
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = &mut deadline => return Err(refusal(StatusCode::REQUEST_TIMEOUT)),
+        };
+        let data = match frame {
+            None => return Ok((received.freeze(), room)),
+            // The connection broke, so nobody will see this answer.
+            Some(Err(_)) => return Err(refusal(StatusCode::BAD_REQUEST)),
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        };
+        let bytes = received.len().saturating_add(data.len());
+        if bytes > bytes_max {
+            return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        // The connection broke, so nobody will see this answer.
-        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST)),
-        Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT)),
+        tokio::select! {
+            () = room.grow_to(bytes) => {}
+            () = &mut deadline => return Err(refusal(StatusCode::SERVICE_UNAVAILABLE)),
+        }
+        received.extend_from_slice(&data);
     }
 }
 

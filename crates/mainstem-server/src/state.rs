@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use mainstem_env::Env;
 use mainstem_streams::Streams;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use crate::{config::Checked, metrics::Metrics};
+use crate::{
+    config::Checked,
+    metrics::Metrics,
+    room::{AnswerRooms, Rooms},
+};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -15,21 +19,25 @@ pub(crate) struct State {
     pub(crate) config: Checked,
     pub(crate) streams: Streams,
     pub(crate) metrics: Metrics,
-    /// Room for bodies, in units of [`BODY_UNIT_BYTES`].
-    pub(crate) bodies: Semaphore,
+    /// Room for the bodies of requests.
+    pub(crate) bodies: Rooms,
+    /// Room for large answers.
+    pub(crate) answers: AnswerRooms,
     stopping: watch::Sender<bool>,
 }
 
 impl State {
     pub(crate) fn new(env: Env, config: Checked, streams: Streams) -> Arc<Self> {
-        let units = config.settings().bodies_bytes_max.div_ceil(BODY_UNIT_BYTES);
-        let bodies = Semaphore::new(units.min(Semaphore::MAX_PERMITS));
+        let settings = config.settings();
+        let bodies = Rooms::new(settings.bodies_bytes_max, settings.body_bytes_max);
+        let answers = AnswerRooms::new(settings.answers_bytes_max);
         Arc::new(Self {
             env,
             config,
             streams,
             metrics: Metrics::new(),
             bodies,
+            answers,
             stopping: watch::Sender::new(false),
         })
     }
@@ -54,6 +62,3 @@ impl State {
             .await;
     }
 }
-
-/// What the room for bodies is counted in.
-pub(crate) const BODY_UNIT_BYTES: usize = 1024;

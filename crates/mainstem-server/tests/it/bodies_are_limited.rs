@@ -1,5 +1,7 @@
 //! Bodies above the limit are refused before they are read, those below are taken in any form.
 
+use std::time::Duration;
+
 use mainstem_server::ServerConfig;
 use serde_json::json;
 
@@ -132,4 +134,28 @@ fn the_largest_request_fits() {
     let data = "A".repeat((10 * 1024 * 1024 - 1) / 3 * 4);
     let body = json!({"StreamName": "s", "PartitionKey": "k", "Data": data});
     client.ok("PutRecord", &body);
+}
+
+#[test]
+fn uploads_that_stall_keep_nobody_out() {
+    let server = TestServer::start();
+    let bytes = ServerConfig::default().body_bytes_max;
+    let head = |length: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.1\r\n\
+             X-Amz-Target: Kinesis_20131202.ListStreams\r\n{length}\r\n\r\n"
+        )
+    };
+    let whole = format!("{}{{", head(&format!("Content-Length: {bytes}")));
+    let chunked = format!("{}1\r\n{{\r\n", head("Transfer-Encoding: chunked"));
+    let mut stalled: Vec<_> = (0..32).map(|_| server.client()).collect();
+    for (index, client) in stalled.iter_mut().enumerate() {
+        client.send(if index % 2 == 0 { &whole } else { &chunked }.as_bytes());
+    }
+    // Waits for the stalled ones to be given up if they hold what they announced, and then fails.
+    let mut client = server.client();
+    client.give_up_after(Duration::from_secs(20));
+    client.ok("ListStreams", &json!({}));
+    let body = padded(bytes);
+    assert_eq!(client.request("POST", "/", &HEADERS, &body).status, 200);
 }

@@ -1,8 +1,9 @@
 //! Records that were put are read back, whatever the iterator.
 
+use mainstem_server::ServerConfig;
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestServer};
+use crate::support::{Client, TestServer, head_and_body};
 
 fn iterator(client: &mut Client, body: &Value) -> Value {
     let mut request = json!({"StreamName": "test", "ShardId": "shardId-000000000000"});
@@ -211,4 +212,38 @@ fn errors_of_reading_and_writing() {
     }
     let start = iterator(&mut client, &json!({"ShardIteratorType": "TRIM_HORIZON"}));
     assert_eq!(read(&mut client, &start)["Records"], json!([]));
+}
+
+#[test]
+fn answers_that_nobody_reads_are_bounded() {
+    let server = TestServer::start_with(ServerConfig {
+        // One answer at a time.
+        answers_bytes_max: 16 * 1024 * 1024,
+        body_timeout_ms: 500,
+        ..Default::default()
+    });
+    let mut client = server.client();
+    client.ok(
+        "CreateStream",
+        &json!({"StreamName": "test", "ShardCount": 1, "MaxRecordSizeInKiB": 10240}),
+    );
+    let large = "A".repeat((10 * 1024 * 1024 - 1) / 3 * 4);
+    let body = json!({"StreamName": "test", "PartitionKey": "k", "Data": large});
+    client.ok("PutRecord", &body);
+    let start = iterator(&mut client, &json!({"ShardIteratorType": "TRIM_HORIZON"}));
+    let request = json!({"ShardIterator": start}).to_string();
+    let headers = [
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("X-Amz-Target", "Kinesis_20131202.GetRecords"),
+    ];
+    let request = head_and_body("POST", "/", &headers, request.as_bytes());
+    let mut unread = server.client();
+    unread.send(&request);
+    unread.peek();
+    client.send(&request);
+    assert_eq!(client.read().status, 503);
+    // What does not carry records goes on.
+    server.client().ok("ListStreams", &json!({}));
+    assert_eq!(data(&unread.read().json()), [large.as_str()]);
+    assert_eq!(data(&read(&mut server.client(), &start)), [large.as_str()]);
 }

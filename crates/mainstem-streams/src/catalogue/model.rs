@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mainstem_types::{HashKeyRange, KinesisSeq, ShardId, StreamArn, StreamName};
+use mainstem_types::{HashKeyRange, KinesisSeq, ShardId, StreamArn, StreamName, limits};
 
 use crate::status::StoredStatus;
 use mainstem_log::SeqNo;
@@ -55,7 +55,8 @@ pub(crate) struct StreamMeta {
     pub(crate) status: StoredStatus,
     pub(crate) created_ms: u64,
     pub(crate) retention_hours: u32,
-    /// Records that arrived before are never shown again, however long the retention is now.
+    /// Records that arrived before are never shown again, however long the retention is now. Read
+    /// with [`StreamMeta::floor_ms`], as the clock may have been wrong when this was set.
     pub(crate) readable_from_ms: u64,
     pub(crate) record_kib_max: u32,
     pub(crate) next_shard_index: u32,
@@ -75,7 +76,17 @@ impl StreamMeta {
     pub(crate) fn horizon_ms(&self, now_ms: u64) -> u64 {
         now_ms
             .saturating_sub(self.retention_ms())
-            .max(self.readable_from_ms)
+            .max(self.floor_ms(now_ms))
+    }
+
+    /// Returns when the oldest record arrived that no earlier, shorter retention has hidden.
+    ///
+    /// A retention never hides what is younger than the shortest retention there is. A time after
+    /// that was set while the clock was ahead, and would hide records of today.
+    pub(crate) fn floor_ms(&self, now_ms: u64) -> u64 {
+        let shortest_ms = u64::from(limits::RETENTION_HOURS_MIN) * MS_PER_HOUR;
+        self.readable_from_ms
+            .min(now_ms.saturating_sub(shortest_ms))
     }
 
     pub(crate) fn open_shard_count(&self) -> u32 {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::StorageBackend;
 
@@ -14,12 +15,14 @@ use mainstem_env::File;
 #[derive(Debug)]
 pub(super) struct FileBackend {
     file: Arc<dyn File>,
+    /// Set for good once a sync has failed.
+    sync_failed: Arc<AtomicBool>,
 }
 
 impl FileBackend {
-    /// Keeps a database in `file`.
-    pub(super) fn new(file: Arc<dyn File>) -> Self {
-        Self { file }
+    /// Keeps a database in `file`, and notes in `sync_failed` if a sync fails.
+    pub(super) fn new(file: Arc<dyn File>, sync_failed: Arc<AtomicBool>) -> Self {
+        Self { file, sync_failed }
     }
 }
 
@@ -42,7 +45,11 @@ impl StorageBackend for FileBackend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
+        let synced = self.file.sync_data();
+        if synced.is_err() {
+            self.sync_failed.store(true, Ordering::Release);
+        }
+        synced
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

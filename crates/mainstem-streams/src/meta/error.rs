@@ -43,7 +43,7 @@ pub enum MetaError {
         /// What was found.
         what: String,
     },
-    /// The store cannot be read or changed now. Nothing was changed. After a failed write it stays
+    /// The store cannot be read or changed now. Nothing was changed. After a failed sync it stays
     /// so until the program is started again.
     #[error("the metadata store is unavailable")]
     Unavailable {

@@ -3,12 +3,17 @@
 //! The file is made under another name, with all its tables and its format version, synced, and
 //! only then given its own; so a crash during the first start leaves no half-made catalogue.
 //!
-//! After a failed write redb refuses everything but reads, as it cannot know what the disk holds.
-//! Streams go on serving records then; changes to the catalogue need a restart.
+//! After a failed write redb refuses everything but reads. The file is then opened anew and the
+//! values that were being changed are set back, now or, if that fails too, before the next change:
+//! a disk that was full needs no restart. After a failed sync nobody knows what the disk holds, as
+//! the system may show what it has not written; streams go on serving records then, and changes of
+//! the catalogue need a restart.
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -23,9 +28,17 @@ pub const CATALOGUE_FILE: &str = "catalogue.redb";
 
 /// A [`MetaStore`] in one redb file.
 pub struct RedbStore {
-    /// `None` once it is closed.
-    database: RwLock<Option<Database>>,
+    state: RwLock<State>,
+    env: Env,
     path: PathBuf,
+    sync_failed: Arc<AtomicBool>,
+}
+
+enum State {
+    Open(Database),
+    /// A write failed. These changes set back what it may have changed.
+    Broken(Vec<MetaChange>),
+    Closed,
 }
 
 impl RedbStore {
@@ -45,10 +58,13 @@ impl RedbStore {
         if env.fs.metadata(&path).map_err(io_at(&path))?.is_none() {
             create(env, dir, &path)?;
         }
-        let database = database_at(env, &path, OpenMode::ReadWrite)?;
+        let sync_failed = Arc::new(AtomicBool::new(false));
+        let database = database_at(env, &path, OpenMode::ReadWrite, &sync_failed)?;
         let store = Self {
-            database: RwLock::new(Some(database)),
+            state: RwLock::new(State::Open(database)),
+            env: env.clone(),
             path,
+            sync_failed,
         };
         store.check_version()?;
         Ok(store)
@@ -64,11 +80,40 @@ impl RedbStore {
         &self,
         work: impl FnOnce(&Database) -> Result<T, MetaError>,
     ) -> Result<T, MetaError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        match &*database {
-            Some(database) => work(database),
-            None => Err(unavailable(redb::StorageError::DatabaseClosed)),
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Open(database) => work(database),
+            State::Broken(_) => Err(unavailable(redb::StorageError::PreviousIo)),
+            State::Closed => Err(unavailable(redb::StorageError::DatabaseClosed)),
         }
+    }
+
+    /// Opens the file anew after a failed write and makes the changes in `undo`, those that are
+    /// needed.
+    fn reopened(&self, undo: &[MetaChange]) -> Result<Database, MetaError> {
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(unavailable(redb::StorageError::PreviousIo));
+        }
+        let database = database_at(
+            &self.env,
+            &self.path,
+            OpenMode::ReadWrite,
+            &self.sync_failed,
+        )?;
+        let mut needed = Vec::new();
+        for change in undo {
+            let (table, key, wanted) = match change {
+                MetaChange::Put { table, key, value } => (*table, key, Some(value)),
+                MetaChange::Remove { table, key } => (*table, key, None),
+            };
+            if value_in(&database, table, key)?.as_ref() != wanted {
+                needed.push(change.clone());
+            }
+        }
+        if !needed.is_empty() {
+            commit_to(&database, &needed)?;
+        }
+        Ok(database)
     }
 
     fn check_version(&self) -> Result<(), MetaError> {
@@ -102,7 +147,8 @@ fn create(env: &Env, dir: &Path, path: &Path) -> Result<(), MetaError> {
     if found.map_err(io_at(&temporary))?.is_some() {
         env.fs.unlink(&temporary).map_err(io_at(&temporary))?;
     }
-    let database = database_at(env, &temporary, OpenMode::CreateNew)?;
+    let sync_failed = Arc::default();
+    let database = database_at(env, &temporary, OpenMode::CreateNew, &sync_failed)?;
     commit_to(
         &database,
         &[MetaChange::Put {
@@ -120,7 +166,12 @@ fn create(env: &Env, dir: &Path, path: &Path) -> Result<(), MetaError> {
     env.fs.sync_dir(dir).map_err(io_at(dir))
 }
 
-fn database_at(env: &Env, path: &Path, mode: OpenMode) -> Result<Database, MetaError> {
+fn database_at(
+    env: &Env,
+    path: &Path,
+    mode: OpenMode,
+    sync_failed: &Arc<AtomicBool>,
+) -> Result<Database, MetaError> {
     let file = env.fs.open(path, mode).map_err(io_at(path))?;
     // redb would take an empty file for a new database and the catalogue for lost.
     if mode == OpenMode::ReadWrite && file.len().map_err(io_at(path))? == 0 {
@@ -129,13 +180,58 @@ fn database_at(env: &Env, path: &Path, mode: OpenMode) -> Result<Database, MetaE
             what: "the file is empty".to_owned(),
         });
     }
-    Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create_with_backend(FileBackend::new(file))
-        .map_err(|error| MetaError::Open {
+    let corrupt = |what: &str| MetaError::Corrupt {
+        path: path.to_owned(),
+        what: what.to_owned(),
+    };
+    let failed = |error: redb::DatabaseError| match error {
+        redb::DatabaseError::Storage(redb::StorageError::Corrupted(what)) => corrupt(&what),
+        error => MetaError::Open {
             path: path.to_owned(),
             source: Arc::new(error),
-        })
+        },
+    };
+    // On damaged pages redb may panic instead of returning an error. Nothing that is used after a
+    // panic is shared with what panicked.
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        let backend = FileBackend::new(file, Arc::clone(sync_failed));
+        let mut database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(failed)?;
+        if mode == OpenMode::ReadWrite && !database.check_integrity().map_err(failed)? {
+            return Err(corrupt("its checksums do not match its pages"));
+        }
+        Ok(database)
+    }));
+    checked.unwrap_or_else(|_| Err(corrupt("reading its pages failed")))
+}
+
+fn value_in(
+    database: &Database,
+    table: MetaTable,
+    key: &str,
+) -> Result<Option<Vec<u8>>, MetaError> {
+    let transaction = database.begin_read().map_err(unavailable)?;
+    let table = transaction
+        .open_table(definition(table))
+        .map_err(unavailable)?;
+    let value = table.get(key).map_err(unavailable)?;
+    Ok(value.map(|value| value.value().to_vec()))
+}
+
+/// Returns the changes that set back what `changes` would change.
+fn undo(database: &Database, changes: &[MetaChange]) -> Result<Vec<MetaChange>, MetaError> {
+    let mut undo = Vec::with_capacity(changes.len());
+    for change in changes {
+        let (MetaChange::Put { table, key, .. } | MetaChange::Remove { table, key }) = change;
+        let (table, key) = (*table, key.clone());
+        undo.push(match value_in(database, table, &key)? {
+            Some(value) => MetaChange::Put { table, key, value },
+            None => MetaChange::Remove { table, key },
+        });
+    }
+    Ok(undo)
 }
 
 fn commit_to(database: &Database, changes: &[MetaChange]) -> Result<(), MetaError> {
@@ -171,14 +267,7 @@ fn commit_to(database: &Database, changes: &[MetaChange]) -> Result<(), MetaErro
 
 impl MetaStore for RedbStore {
     fn value(&self, table: MetaTable, key: &str) -> Result<Option<Vec<u8>>, MetaError> {
-        self.with(|database| {
-            let transaction = database.begin_read().map_err(unavailable)?;
-            let table = transaction
-                .open_table(definition(table))
-                .map_err(unavailable)?;
-            let value = table.get(key).map_err(unavailable)?;
-            Ok(value.map(|value| value.value().to_vec()))
-        })
+        self.with(|database| value_in(database, table, key))
     }
 
     fn scan(&self, table: MetaTable) -> Result<Vec<(String, Vec<u8>)>, MetaError> {
@@ -197,16 +286,53 @@ impl MetaStore for RedbStore {
     }
 
     fn commit(&self, changes: &[MetaChange]) -> Result<(), MetaError> {
-        self.with(|database| commit_to(database, changes))
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Broken(undo) = &*state {
+            *state = State::Open(self.reopened(undo).map_err(unavailable)?);
+            tracing::info!(path = %self.path.display(), "the catalogue can be changed again");
+        }
+        let State::Open(database) = &*state else {
+            return Err(unavailable(redb::StorageError::DatabaseClosed));
+        };
+        let undo = match undo(database, changes) {
+            Ok(undo) => undo,
+            Err(error) => {
+                // Nothing was begun, so there is nothing to set back. The next change tries anew.
+                if !self.sync_failed.load(Ordering::Acquire) {
+                    *state = State::Broken(Vec::new());
+                }
+                return Err(error);
+            }
+        };
+        let Err(error) = commit_to(database, changes) else {
+            return Ok(());
+        };
+        if self.sync_failed.load(Ordering::Acquire) {
+            // Reads go on; every later commit is refused by redb itself.
+            return Err(error);
+        }
+        // Closes the file, which only one database may have open.
+        *state = State::Broken(Vec::new());
+        *state = match self.reopened(&undo) {
+            Ok(database) => State::Open(database),
+            Err(again) => {
+                tracing::error!(error = %again, "the catalogue cannot be changed for now");
+                State::Broken(undo)
+            }
+        };
+        match (&*state, error) {
+            // Set back, so it is certain that nothing was changed.
+            (State::Open(_), MetaError::Ambiguous { source }) => {
+                Err(MetaError::Unavailable { source })
+            }
+            (_, error) => Err(error),
+        }
     }
 
     fn close(&self) -> Result<(), MetaError> {
         // Dropping the database closes it; the lock waits for transactions under way. What fails
         // there makes the next opening check the whole file, and loses nothing.
-        *self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::Closed;
         Ok(())
     }
 }

@@ -103,7 +103,7 @@ impl Streams {
             stream: stream.meta.name().clone(),
             incarnation: stream.meta.incarnation,
             shard: id,
-            position: position(&stream, shard, log.as_ref(), start)?,
+            position: position(&stream, shard, log.as_ref(), start, now_ms)?,
             issued_ms: now_ms,
         })
     }
@@ -212,6 +212,7 @@ fn position(
     shard: &ShardMeta,
     log: &dyn ShardLog,
     start: Start,
+    now_ms: u64,
 ) -> Result<IteratorPosition, StreamsError> {
     match start {
         Start::Oldest => Ok(IteratorPosition::Oldest),
@@ -219,7 +220,7 @@ fn position(
         Start::Time(ms) => {
             // With no such record yet the time stays in the iterator, so that the next record that
             // arrives is it, even one that is being committed right now.
-            let from_ms = ms.max(stream.meta.readable_from_ms);
+            let from_ms = ms.max(stream.meta.floor_ms(now_ms));
             let mut cursor = log.cursor(ReadFrom::Time(TimestampMs(from_ms)))?;
             Ok(match cursor.next()? {
                 Some(record) => IteratorPosition::At(record.seq),

@@ -128,6 +128,7 @@ impl Streams {
             stream: &stream,
             shard,
             log: log.as_ref(),
+            floor_ms: stream.meta.floor_ms(now_ms),
         }
         .read(iterator.position, limit)?;
         inner.answer(&stream, shard, iterator, found, now_ms)
@@ -191,6 +192,8 @@ struct Reader<'a> {
     stream: &'a Stream,
     shard: &'a ShardMeta,
     log: &'a dyn ShardLog,
+    /// Records that arrived before are hidden.
+    floor_ms: u64,
 }
 
 impl Reader<'_> {
@@ -222,7 +225,7 @@ impl Reader<'_> {
 
     /// Returns where to begin, so that nothing older than the stream may show is met.
     fn clamped(&self, position: IteratorPosition) -> ReadFrom {
-        let floor_ms = self.stream.meta.readable_from_ms;
+        let floor_ms = self.floor_ms;
         match position {
             IteratorPosition::At(seq) => ReadFrom::At(seq),
             IteratorPosition::Oldest if floor_ms == 0 => ReadFrom::Oldest,
@@ -261,7 +264,7 @@ impl Reader<'_> {
                 Err(StreamsError::Engine(EngineError::Trimmed { .. })) => return Ok(Read::Gap),
                 Err(error) => return Err(error),
             };
-            if record.arrived_ms < self.stream.meta.readable_from_ms {
+            if record.arrived_ms < self.floor_ms {
                 return Ok(Read::Gap);
             }
             let key_bytes = record.partition_key.as_ref().map_or(0, String::len);

@@ -67,6 +67,48 @@ fn a_failed_sync_of_the_catalogue_leaves_records_in_service() {
 }
 
 #[test]
+fn a_full_disk_stops_changes_of_the_catalogue_only_while_it_is_full() {
+    for nth in 1..=8 {
+        for op in [OpKind::Write, OpKind::Truncate] {
+            let mut world = World::new();
+            let [kept, old] = ["kept", "old"].map(|stream| world.create(stream, 1));
+            world.put(&kept, "k", b"1");
+            let fault = Fault::for_ever(op, nth, StorageFull);
+            world.sim.fail(fault.on_path("catalogue.redb"));
+            let mut failed = 0;
+            for stream in ["a", "b", "c", "d"] {
+                let created = world.streams().create_stream(&provisioned(stream, 1));
+                failed += u32::from(created.is_err());
+            }
+            let changed = world.streams().increase_retention(&kept, 48);
+            failed += u32::from(changed.is_err());
+            world.sim.clear_faults();
+            if op == OpKind::Write {
+                assert!(failed > 0, "write {nth}");
+            }
+
+            let hours = if changed.is_ok() { 72 } else { 48 };
+            world.streams().increase_retention(&kept, hours).unwrap();
+            world.streams().delete_stream(&old).unwrap();
+            world.create("new", 1);
+            world.put(&kept, "k", b"2");
+            let seen = |world: &World| {
+                let names = ["a", "b", "c", "d", "kept", "new", "old"].map(name);
+                names.map(|stream| {
+                    let summary = world.streams().describe_stream_summary(&stream).ok()?;
+                    Some((stream, summary.status, summary.retention_hours))
+                })
+            };
+            let before = seen(&world);
+            world.reopen().unwrap();
+            assert_eq!(seen(&world), before, "{op:?} {nth}");
+            let read = world.read_from(&kept, Start::TrimHorizon);
+            assert_eq!(texts(&read), ["1", "2"]);
+        }
+    }
+}
+
+#[test]
 fn a_shard_that_cannot_be_made_leaves_nothing_behind() {
     let mut world = World::new();
     let fault = Fault::once(OpKind::CreateDir, 3, StorageFull);

@@ -92,6 +92,21 @@ fn an_increase_shows_nothing_that_was_out_of_the_old_retention() {
 }
 
 #[test]
+fn a_change_made_while_the_clock_was_ahead_hides_nothing_younger_than_a_day() {
+    let mut world = World::new();
+    let stream = world.create("test", 1);
+    world.sim.jump_wall(i64::try_from(2000 * HOUR_MS).unwrap());
+    world.streams().increase_retention(&stream, 48).unwrap();
+    world.go_back(2000 * HOUR_MS);
+    world.put(&stream, "k", b"today");
+    for _ in 0..2 {
+        assert_eq!(all(&world, &stream), ["today"]);
+        assert_eq!(texts(&world.read_from(&stream, Start::Time(0))), ["today"]);
+        world.reopen().unwrap();
+    }
+}
+
+#[test]
 fn the_same_retention_again_is_a_success() {
     let (world, stream) = forty_hours();
     world.streams().increase_retention(&stream, 48).unwrap();

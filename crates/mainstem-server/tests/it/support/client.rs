@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -89,6 +90,16 @@ impl Client {
     ) -> Answer {
         self.send(&head_and_body(method, path, headers, body));
         self.read()
+    }
+
+    /// Makes reading fail if the server is silent for so long.
+    pub(crate) fn give_up_after(&mut self, silence: Duration) {
+        self.stream.set_read_timeout(Some(silence)).unwrap();
+    }
+
+    /// Waits for the beginning of an answer and leaves it unread.
+    pub(crate) fn peek(&self) {
+        assert_eq!(self.stream.peek(&mut [0]).unwrap(), 1);
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

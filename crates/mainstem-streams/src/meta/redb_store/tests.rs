@@ -91,3 +91,23 @@ fn a_file_that_is_no_store_is_refused_and_kept() {
         assert_eq!(file.len().unwrap(), u64::try_from(bytes.len()).unwrap());
     }
 }
+
+#[test]
+fn damaged_pages_are_reported_with_the_path_and_never_panic() {
+    let (env, dir) = (Env::real(), tempfile::tempdir().unwrap());
+    let store = RedbStore::open(&env, dir.path()).unwrap();
+    let path = store.path().to_owned();
+    store.commit(&[put("a", &[b'x'; 5000])]).unwrap();
+    drop(store);
+    let file = env.fs.open(&path, OpenMode::ReadWrite).unwrap();
+    // Behind the header, every page that holds anything.
+    let mut whole = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_at(&mut whole, 0).unwrap();
+    for byte in &mut whole[4096..] {
+        *byte = 0;
+    }
+    file.write_all_at(&whole, 0).unwrap();
+    let error = RedbStore::open(&env, dir.path()).unwrap_err();
+    assert!(matches!(error, MetaError::Corrupt { .. }), "{error:?}");
+    assert!(error.to_string().contains(CATALOGUE_FILE), "{error}");
+}
