@@ -16,7 +16,9 @@ use crate::append::writer::ShardWriter;
 use crate::config::{AppendOptions, PoisonHook, ShardOptions, check_retention_ms};
 use crate::error::LogError;
 use crate::files::Files;
-use crate::limits::{BATCH_SEGMENT_FRACTION, RECORD_SEGMENT_FRACTION, SHARD_NAME_BYTES_MAX};
+use crate::limits::{
+    BATCH_SEGMENT_FRACTION, RECORD_SEGMENT_FRACTION, RETENTION_MS_MIN, SHARD_NAME_BYTES_MAX,
+};
 use crate::metrics::{ShardCounters, ShardMetrics};
 use crate::read::cursor::{Cursor, Start};
 use crate::read::follow::Ready;
@@ -275,8 +277,12 @@ impl ShardState {
 
     /// Returns the arrival time before which records are hidden, in ms.
     pub(crate) fn horizon_ms(&self) -> u64 {
-        let by_retention = policy::horizon_ms(self.files.env.clock.now(), self.retention_ms());
-        by_retention.max(self.hidden_before_ms.load(Ordering::Relaxed))
+        let now = self.files.env.clock.now();
+        // What was hidden was older than the shortest retention. A time later than that comes from a
+        // clock that was ahead, and must not hide what is put today.
+        let hidden = self.hidden_before_ms.load(Ordering::Relaxed);
+        let hidden = hidden.min(policy::horizon_ms(now, RETENTION_MS_MIN));
+        policy::horizon_ms(now, self.retention_ms()).max(hidden)
     }
 
     fn touch(&self) {

@@ -1,6 +1,8 @@
 //! What the log promises, one file per promise.
 
 #[cfg(test)]
+mod a_clock_that_was_ahead_hides_nothing_of_today;
+#[cfg(test)]
 mod a_closed_engine_touches_nothing;
 #[cfg(test)]
 mod a_note_of_a_close_is_believed_once;
