@@ -91,7 +91,14 @@ fn probe(state: &State, parts: &Parts) -> Option<HttpResponse> {
     let plain = "text/plain; charset=utf-8";
     Some(match parts.uri.path() {
         "/livez" => http::text(StatusCode::OK, plain, "live\n".to_owned()),
-        "/readyz" if state.is_ready() => http::text(StatusCode::OK, plain, "ready\n".to_owned()),
+        "/readyz" if state.is_ready() => match state.streams.trouble() {
+            None => http::text(StatusCode::OK, plain, "ready\n".to_owned()),
+            Some(trouble) => http::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                plain,
+                format!("a shard takes no records: {trouble}\n"),
+            ),
+        },
         "/readyz" => http::text(
             StatusCode::SERVICE_UNAVAILABLE,
             plain,

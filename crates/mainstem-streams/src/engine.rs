@@ -183,6 +183,11 @@ pub trait LogEngine: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`EngineError::Engine`]; nothing acknowledged is lost by it.
     fn close(&self) -> Result<(), EngineError>;
+
+    /// Returns which open log takes no appends until somebody does something about it, and why.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One log: the records of one shard.

@@ -102,6 +102,12 @@ impl LogEngine for EmbeddedEngine {
         let closed = self.engine.close();
         closed.map_err(|error| EngineError::Engine(Arc::new(error)))
     }
+
+    fn trouble(&self) -> Option<String> {
+        let open = self.open_shards();
+        open.iter()
+            .find_map(|(log, shard)| Some(format!("{log}: {}", shard.refusal()?)))
+    }
 }
 
 fn shard_name(log: &LogName) -> Result<ShardName, EngineError> {

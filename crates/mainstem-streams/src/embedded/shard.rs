@@ -24,6 +24,11 @@ pub(super) struct EmbeddedShard {
 }
 
 impl EmbeddedShard {
+    /// Returns why the log takes no appends, if its shard does not.
+    pub(super) fn refusal(&self) -> Option<LogError> {
+        self.shard.refusal()
+    }
+
     pub(super) fn new(name: LogName, shard: Shard) -> Self {
         Self {
             name,

@@ -54,6 +54,12 @@ impl Streams {
         &self.inner.config
     }
 
+    /// Returns which shard takes no records until an operator acts, and why: its disk failed, or it was
+    /// found damaged. Records of others, and those that are stored, are not affected.
+    pub fn trouble(&self) -> Option<String> {
+        self.inner.engine.trouble()
+    }
+
     /// Waits for what was accepted and closes catalogue and engine; later calls that need either
     /// fail. Another process can open the data directory then.
     ///

@@ -147,3 +147,20 @@ fn a_poisoned_shard_refuses_and_a_restart_heals_it() {
     let found = texts(&world.read_from(&stream, Start::TrimHorizon));
     assert!(found == ["1", "4"] || found == ["1", "2", "4"], "{found:?}");
 }
+
+#[test]
+fn a_shard_that_takes_no_records_any_more_is_told_of() {
+    let mut world = World::new();
+    let stream = world.create("test", 1);
+    world.put(&stream, "k", b"1");
+    assert_eq!(world.streams().trouble(), None);
+    let fault = Fault::once(OpKind::SyncData, 1, FaultError::Raw(EIO));
+    world.sim.fail(fault.on_path(".seg"));
+    let put = world.streams().put_record(&record(&stream, "k", b"2"));
+    assert_eq!(put.unwrap_err().kind(), ErrorKind::InternalFailure);
+    let trouble = world.streams().trouble().unwrap();
+    assert!(trouble.starts_with("stream.test."), "{trouble}");
+    world.reopen().unwrap();
+    assert_eq!(world.streams().trouble(), None);
+    world.put(&stream, "k", b"3");
+}
