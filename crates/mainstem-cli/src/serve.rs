@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use mainstem_env::Env;
+use mainstem_env::{Env, raise_open_files_limit};
 use mainstem_server::Server;
 use mainstem_streams::Streams;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,6 +57,9 @@ async fn serve(settings: Settings) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let env = Env::real();
+    if let Err(error) = raise_open_files_limit() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let streams_config = settings.streams()?;
     let streams = {
         let (env, data) = (env.clone(), settings.data.clone());

@@ -22,6 +22,7 @@ pub mod sim;
 pub use clock::{Clock, Elapsed, TimestampMs};
 pub use entropy::Random;
 pub use fs::{DirEntry, EIO, File, Fs, LockAttempt, LockHeld, Metadata, OpenMode, ReadMode};
+pub use real::raise_open_files_limit;
 pub use region::{Holders, Region, View};
 pub use replace::replace_file;
 
