@@ -88,6 +88,26 @@ fn copy_and_count(from: impl Read, mut to: impl Write) -> Result<Counts> {
     }
 }
 
+/// Installs Debian's `package` where there is apt and we may use it; returns whether it did.
+///
+/// # Errors
+/// When the installation was tried and failed.
+pub(crate) fn install_by_apt(package: &str) -> Result<bool> {
+    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !is_root || on_path("apt-get").is_empty() {
+        return Ok(false);
+    }
+    for arguments in [
+        &["update"][..],
+        &["install", "--yes", "--no-install-recommends", package][..],
+    ] {
+        let mut apt_get = Command::new("apt-get");
+        let apt_get = apt_get.arg("-q").args(arguments);
+        run(apt_get.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok(true)
+}
+
 /// Finds `name` in the directories of `PATH`, all of its occurrences in order.
 pub(crate) fn on_path(name: &str) -> Vec<PathBuf> {
     let Some(path) = std::env::var_os("PATH") else {

@@ -42,7 +42,7 @@ pub(crate) fn suite(workspace: &Workspace) -> Result<Outcome> {
 }
 
 fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
-    if command::on_path("g++").is_empty() {
+    if command::on_path("g++").is_empty() && !command::install_by_apt("g++")? {
         let reason = "g++ is not installed, and libFuzzer is C++ (Debian: apt-get install g++)";
         return Ok(Outcome::Skipped(String::from(reason)));
     }

@@ -1,7 +1,6 @@
 //! Finds the AWS CLI, version 2: version 1 encodes record data in another way.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::Result;
 
@@ -20,12 +19,9 @@ pub(super) fn find_or_install() -> Result<Option<PathBuf>> {
     if let Some(found) = find() {
         return Ok(Some(found));
     }
-    let is_root = command::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_root || command::on_path("apt-get").is_empty() {
+    if !command::install_by_apt("awscli")? {
         return Ok(None);
     }
-    apt_get(&["update"])?;
-    apt_get(&["install", "--yes", "--no-install-recommends", "awscli"])?;
     Ok(find())
 }
 
@@ -39,16 +35,6 @@ fn find() -> Option<PathBuf> {
 
 fn is_version_two(version: &str) -> bool {
     version.starts_with("aws-cli/2.")
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let mut apt_get = Command::new("apt-get");
-    command::run(
-        apt_get
-            .arg("-q")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
 }
 
 #[cfg(test)]
