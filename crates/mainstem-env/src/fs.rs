@@ -1,5 +1,6 @@
 //! Files and directories, as traits.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, io};
@@ -156,6 +157,24 @@ pub trait File: Send + Sync + fmt::Debug {
     /// # Errors
     /// The system's error.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+
+    /// As [`File::read_at`], for bytes that nobody is about to ask for again: where the system can, they
+    /// do not push others out of its cache.
+    ///
+    /// # Errors
+    /// As [`File::read_at`].
+    fn read_in_passing(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(buffer, position)
+    }
+
+    /// Has the file system fill a range, which is allocated, with zeros without sending them, where the
+    /// device can do that. The range then counts as written.
+    ///
+    /// # Errors
+    /// `Unsupported` if the zeros have to be written; the system's error otherwise.
+    fn zero_by_device(&self, _range: Range<u64>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Makes the contents durable, and what of the metadata is needed to read them back.
     ///

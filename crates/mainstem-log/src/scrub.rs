@@ -158,7 +158,7 @@ fn scrub(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, None)),
         Err(error) => return Err(LogError::io("open", segment.path())(error)),
     };
-    let mut walker = Walker::new(&*file, segment.path(), header.salt, data_end);
+    let mut walker = Walker::new(&*file, segment.path(), header.salt, data_end).in_passing();
     let (mut at, mut expect) = spot.inside.unwrap_or((
         crate::format::segment_header::SegmentHeader::data_start(),
         Expect {

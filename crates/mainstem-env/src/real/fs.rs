@@ -1,12 +1,14 @@
 //! The system's files and directories.
 
 use std::fs::{DirBuilder, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, OFlags};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::map::Mapping;
 use super::volume;
@@ -16,6 +18,12 @@ use crate::region::Region;
 /// Files are for their owner alone: they hold what users put.
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
+
+/// Read, and drop what this call brought into the page cache. Source: `linux/fs.h`, Linux 6.14.
+const RWF_DONTCACHE: u32 = 0x80;
+/// Zero allocated space by a command to the device, and mark it written. Source: `linux/falloc.h`,
+/// Linux 6.17.
+const FALLOC_FL_WRITE_ZEROES: u32 = 0x80;
 
 /// The system's file system.
 #[derive(Debug)]
@@ -152,6 +160,32 @@ impl File for RealFile {
             }
         }
         Ok(read)
+    }
+
+    fn read_in_passing(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let uncached = ReadWriteFlags::from_bits_retain(RWF_DONTCACHE);
+        match preadv2(
+            &*self.file,
+            &mut [IoSliceMut::new(buffer)],
+            position,
+            uncached,
+        ) {
+            Ok(read) if read == buffer.len() => Ok(read),
+            // Short, interrupted, or not known here: the plain way settles it.
+            _ => self.read_at(buffer, position),
+        }
+    }
+
+    fn zero_by_device(&self, range: Range<u64>) -> io::Result<()> {
+        let flags = FallocateFlags::from_bits_retain(FALLOC_FL_WRITE_ZEROES);
+        let len = range.end.saturating_sub(range.start);
+        match rustix::fs::fallocate(&*self.file, flags, range.start, len) {
+            Ok(()) => Ok(()),
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

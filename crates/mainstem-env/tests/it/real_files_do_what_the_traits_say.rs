@@ -164,3 +164,30 @@ fn time_goes_on_and_random_numbers_differ() {
         env.random.next_u64().unwrap()
     );
 }
+
+#[test]
+fn reading_in_passing_reads_the_same_and_zeros_by_the_device_are_zeros() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let file = Env::real().fs.open(&path, OpenMode::CreateNew).unwrap();
+    file.write_all_at(&[7; 3 * 4096], 0).unwrap();
+    for (len, position) in [(4096, 0), (5000, 100), (9000, 8000), (10, 12_288)] {
+        let (mut plain, mut passing) = (vec![0; len], vec![0; len]);
+        let read = file.read_at(&mut plain, position).unwrap();
+        assert_eq!(file.read_in_passing(&mut passing, position).unwrap(), read);
+        assert_eq!(plain, passing);
+    }
+    file.allocate(1 << 20).unwrap();
+    match file.zero_by_device(8192..1 << 20) {
+        Ok(()) => {}
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+    }
+    let mut bytes = vec![1; 4096];
+    file.read_at(&mut bytes, 4096).unwrap();
+    assert!(
+        bytes.iter().all(|byte| *byte == 7),
+        "what lies before is left alone"
+    );
+    file.read_at(&mut bytes, 65_536).unwrap();
+    assert!(bytes.iter().all(|byte| *byte == 0));
+}

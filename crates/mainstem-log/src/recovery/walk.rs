@@ -52,6 +52,8 @@ pub(crate) struct Walker<'a> {
     /// No group reaches past this position.
     end: u64,
     buffer: Vec<u8>,
+    /// Whether what is read should not stay in the system's cache.
+    in_passing: bool,
     /// Bytes read so far.
     pub(crate) bytes_read: u64,
 }
@@ -64,13 +66,26 @@ impl<'a> Walker<'a> {
             salt,
             end,
             buffer: Vec::new(),
+            in_passing: false,
             bytes_read: 0,
+        }
+    }
+
+    /// Reads what nobody is about to ask for again.
+    pub(crate) fn in_passing(self) -> Self {
+        Self {
+            in_passing: true,
+            ..self
         }
     }
 
     fn read(&mut self, position: u64, len: usize) -> Result<&[u8], LogError> {
         self.buffer.resize(len, 0);
-        let read = self.file.read_at(&mut self.buffer, position);
+        let read = if self.in_passing {
+            self.file.read_in_passing(&mut self.buffer, position)
+        } else {
+            self.file.read_at(&mut self.buffer, position)
+        };
         let read = read.map_err(LogError::io("read", self.path))?;
         self.bytes_read = self
             .bytes_read

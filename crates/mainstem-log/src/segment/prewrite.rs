@@ -84,6 +84,10 @@ impl Filling {
     pub(crate) fn fill(self) {
         static ZEROS: [u8; FILL_BYTES] = [0; FILL_BYTES];
         let failed = || -> Result<(), std::io::Error> {
+            // Few devices can. Whatever else is wrong, writing the zeros will tell.
+            if self.file.zero_by_device(self.range.clone()).is_ok() {
+                return self.file.sync_data();
+            }
             let mut at = self.range.start;
             while at < self.range.end {
                 let left = usize::try_from(self.range.end.saturating_sub(at)).unwrap_or(usize::MAX);
