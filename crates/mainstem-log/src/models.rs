@@ -276,21 +276,24 @@ pub fn two_blocking_appends() {
     }
 }
 
-/// Three blocking appends in groups of their own: the lead is handed from one to the next.
+/// Three blocking appends: in groups of their own, the lead is handed from one to the next; in one
+/// group, all who wait for it are woken.
 pub fn the_lead_is_handed_over() {
-    explore(2, || {
-        let core = Arc::new(Core::new(TIGHT, None));
-        let threads = [1, 2].map(|_| {
-            let core = Arc::clone(&core);
-            thread::spawn(move || core.append().is_ok())
+    for group_bytes_max in [ROOMY, TIGHT] {
+        explore(2, move || {
+            let core = Arc::new(Core::new(group_bytes_max, None));
+            let threads = [1, 2].map(|_| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || core.append().is_ok())
+            });
+            assert!(core.append().is_ok());
+            for thread in threads {
+                assert!(thread.join().unwrap_or(false));
+            }
+            assert_eq!(core.durable(), 3);
+            core.assert_settled();
         });
-        assert!(core.append().is_ok());
-        for thread in threads {
-            assert!(thread.join().unwrap_or(false));
-        }
-        assert_eq!(core.durable(), 3);
-        core.assert_settled();
-    });
+    }
 }
 
 /// A blocking and an asynchronous append, with a pool to lead for the latter.
