@@ -47,7 +47,7 @@ pub(crate) fn run(mut input: Input<'_>) {
         }
         Kind::Footer => {
             if let Some(block) = bytes.first_chunk::<64>()
-                && let Some(footer) = Footer::decode(block, salt)
+                && let Ok(footer) = Footer::decode(block, salt)
             {
                 assert_eq!(&footer.encode(salt), block);
             }
