@@ -24,14 +24,14 @@ pub fn run(data: &[u8]) {
     let sim = template.sim();
     let damage = mutation::apply(&sim, &mut input);
     if mode % 4 == 1 {
-        repair(&sim);
+        repair(&sim, damage);
     }
     open_and_read(&sim, template, damage);
     assert_eq!(sim.violation(), None);
 }
 
 /// Looks at the directory as the command line does, and repairs it. That it cannot be is no failure.
-fn repair(sim: &Sim) {
+fn repair(sim: &Sim, damage: Damage) {
     let name = template::shard_name();
     let repaired = || -> Result<(), LogError> {
         let offline = Offline::open(&sim.env(), Path::new(template::DIR))?;
@@ -39,8 +39,9 @@ fn repair(sim: &Sim) {
         let cuts = offline.plan_repair(&name)?;
         offline.repair(&name, &cuts)?;
         let again = offline.plan_repair(&name)?;
+        // A forged note of an orderly close can promise records that no repair can make room for.
         assert!(
-            again.is_empty(),
+            again.is_empty() || damage.forged,
             "one repair is enough, yet there is {again:?}"
         );
         Ok(())
