@@ -1,9 +1,9 @@
 //! The decoders by themselves: whatever one of them accepts is what its encoder writes.
 
 use mainstem_log::SeqNo;
-use mainstem_log::format::checksum::Salt;
+use mainstem_log::format::checksum::{FrameHasher, Salt};
 use mainstem_log::format::footer::Footer;
-use mainstem_log::format::frame::{self, Verifier};
+use mainstem_log::format::frame;
 use mainstem_log::format::group_header::GroupHeader;
 use mainstem_log::format::index_entry::IndexEntry;
 use mainstem_log::format::manifest::{self, EngineId};
@@ -74,8 +74,9 @@ pub(crate) fn run(mut input: Input<'_>) {
 fn one_frame(bytes: &[u8], salt: Salt) {
     let seq = bytes.get(8..16).and_then(|seq| seq.first_chunk());
     let seq = SeqNo(seq.map_or(0, |seq| u64::from_le_bytes(*seq)));
-    let verified = Verifier::new(salt).verify(bytes, seq);
-    let Ok(frame) = frame::decode(bytes, salt) else {
+    let mut hasher = FrameHasher::new(salt);
+    let verified = frame::verify(bytes, seq, &mut hasher);
+    let Ok(frame) = frame::decode(bytes, &mut hasher) else {
         assert_eq!(verified, None, "both ways of reading agree");
         return;
     };
@@ -85,7 +86,7 @@ fn one_frame(bytes: &[u8], salt: Salt) {
     if frame.batch_end {
         frame::mark_batch_end(&mut encoded);
     }
-    frame::finish(&mut encoded, frame.seq, frame.time_ms, salt);
+    frame::finish(&mut encoded, frame.seq, frame.time_ms, &mut hasher);
     assert_eq!(encoded, bytes[..frame.len]);
     assert_eq!(frame::time_ms(bytes), Some(frame.time_ms));
     assert_eq!(frame::lengths(&encoded).sum::<u64>(), encoded.len() as u64);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::batch::Source;
 use super::round::Round;
-use crate::format::checksum::Salt;
+use crate::format::checksum::{FrameHasher, Salt};
 use crate::format::frame;
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::seq::SeqNo;
@@ -108,6 +108,7 @@ impl Group {
     ) -> (&[u8], u32) {
         let mut at = GROUP_HEADER_BYTES;
         let mut seq = self.first;
+        let mut hasher = FrameHasher::new(salt);
         for append in &self.appends {
             while at < append.end {
                 let Some(frames) = self.bytes.get_mut(at..) else {
@@ -119,7 +120,7 @@ impl Group {
                     seq,
                     time_ms: append.time_ms,
                 });
-                at = at.saturating_add(frame::finish(frames, seq, append.time_ms, salt));
+                at = at.saturating_add(frame::finish(frames, seq, append.time_ms, &mut hasher));
                 seq = seq.plus(1);
             }
         }

@@ -7,6 +7,7 @@ use byteorder::{ByteOrder, LittleEndian};
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl Fields<'_> {
+    #[inline]
     pub(super) fn u16(&self, at: usize) -> u16 {
         self.0
             .get(at..)
@@ -14,6 +15,7 @@ impl Fields<'_> {
             .map_or(0, LittleEndian::read_u16)
     }
 
+    #[inline]
     pub(super) fn u32(&self, at: usize) -> u32 {
         self.0
             .get(at..)
@@ -21,6 +23,7 @@ impl Fields<'_> {
             .map_or(0, LittleEndian::read_u32)
     }
 
+    #[inline]
     pub(super) fn u64(&self, at: usize) -> u64 {
         self.0
             .get(at..)
@@ -28,6 +31,7 @@ impl Fields<'_> {
             .map_or(0, LittleEndian::read_u64)
     }
 
+    #[inline]
     pub(super) fn u8(&self, at: usize) -> u8 {
         self.0.get(at).copied().unwrap_or(0)
     }

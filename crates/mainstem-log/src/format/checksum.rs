@@ -24,42 +24,78 @@ pub fn plain(bytes: &[u8]) -> u32 {
 /// Computes the checksums of the frames of one segment, many in a row.
 ///
 /// The same as hashing payload, first word, sequence number and time, and salt one after the other,
-/// but neither part waits for the other, the salt is hashed once for all, and nothing is copied: a
-/// reader then has several records under way at a time.
+/// but neither part waits for the other, the salt is hashed once for all, and what the sequence number
+/// and the time add is remembered: the next record mostly has the same time, and a number that differs
+/// in its lowest byte alone. So a record costs little more than the checksum of its payload.
 #[derive(Clone, Debug)]
-pub(super) struct FrameHasher {
+pub struct FrameHasher {
     /// Nothing hashed yet. Kept, because asking what the processor can do takes as long as hashing
-    /// the header.
+    /// a header.
     empty: Hasher,
     /// What the salt adds to every checksum, and that a checksum begins with ones.
     constant: u32,
+    last: SeqAndTime,
+}
+
+/// What a sequence number, but for its lowest byte, and a time add to a checksum.
+#[derive(Clone, Copy, Debug)]
+struct SeqAndTime {
+    seq_high: u64,
+    time_ms: u64,
+    sum: u32,
+}
+
+impl SeqAndTime {
+    fn new(empty: &Hasher, seq_high: u64, time_ms: u64) -> Self {
+        let [s0, s1, s2, s3, s4, s5, s6, s7] = (seq_high << 8).to_le_bytes();
+        let [t0, t1, t2, t3, t4, t5, t6, t7] = time_ms.to_le_bytes();
+        let bytes = [
+            s0, s1, s2, s3, s4, s5, s6, s7, t0, t1, t2, t3, t4, t5, t6, t7,
+        ];
+        Self {
+            seq_high,
+            time_ms,
+            sum: shift(&SHIFTS_8, of(empty, &bytes)),
+        }
+    }
 }
 
 impl FrameHasher {
-    pub(super) fn new(salt: Salt) -> Self {
+    /// Returns the hasher of the segment with this salt.
+    pub fn new(salt: Salt) -> Self {
+        let empty = Hasher::new();
+        let last = SeqAndTime::new(&empty, 0, 0);
         Self {
-            empty: Hasher::new(),
-            constant: ONES_SHIFTED ^ plain(&salt.0.to_le_bytes()),
+            constant: ONES_SHIFTED ^ of(&empty, &salt.0.to_le_bytes()),
+            last,
+            empty,
         }
     }
 
-    /// Returns the checksum of a frame: its payload, its first word, and the 16 bytes of its sequence
-    /// number and time.
-    pub(super) fn of_payload(&self, payload: &[u8], word: u32, seq_time: &[u8; 16]) -> u32 {
-        self.joined(self.plain(payload), word, seq_time)
+    /// Returns the checksum of a frame: its payload, its first word, its sequence number and time.
+    #[inline]
+    pub(super) fn of_payload(&mut self, payload: &[u8], word: u32, seq: u64, time_ms: u64) -> u32 {
+        self.joined(of(&self.empty, payload), word, seq, time_ms)
     }
 
     /// As [`Self::of_payload`], for a payload whose checksum is known.
-    pub(super) fn joined(&self, payload_crc: u32, word: u32, seq_time: &[u8; 16]) -> u32 {
-        let head = shift(&SHIFTS_28, !payload_crc ^ word);
-        head ^ shift(&SHIFTS_8, self.plain(seq_time)) ^ self.constant
+    #[inline]
+    pub(super) fn joined(&mut self, payload_crc: u32, word: u32, seq: u64, time_ms: u64) -> u32 {
+        let seq_high = seq >> 8;
+        if self.last.seq_high != seq_high || self.last.time_ms != time_ms {
+            self.last = SeqAndTime::new(&self.empty, seq_high, time_ms);
+        }
+        let seq_low = usize::from(seq.to_le_bytes().first().copied().unwrap_or(0));
+        let seq_low = SEQ_LOW.get(seq_low).copied().unwrap_or(0);
+        shift(&SHIFTS_28, !payload_crc ^ word) ^ self.last.sum ^ seq_low ^ self.constant
     }
+}
 
-    fn plain(&self, bytes: &[u8]) -> u32 {
-        let mut hasher = self.empty.clone();
-        hasher.update(bytes);
-        hasher.finalize()
-    }
+#[inline]
+fn of(empty: &Hasher, bytes: &[u8]) -> u32 {
+    let mut hasher = empty.clone();
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 /// The polynomial of CRC-32, lowest power in the highest bit.
@@ -67,6 +103,7 @@ const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 /// Returns what the register of a CRC becomes over so many zeros as `table` was made for. This is
 /// linear: the contributions of the register's bytes add up, by exclusive or.
+#[inline]
 fn shift(table: &[[u32; 256]; 4], register: u32) -> u32 {
     let bytes = register.to_le_bytes();
     bytes.iter().zip(table).fold(0, |sum, (byte, shifts)| {
@@ -78,6 +115,9 @@ fn shift(table: &[[u32; 256]; 4], register: u32) -> u32 {
 /// salt, 28 bytes, and over the salt alone.
 static SHIFTS_28: [[u32; 256]; 4] = shifts(28);
 static SHIFTS_8: [[u32; 256]; 4] = shifts(8);
+/// What each value of the lowest byte of a sequence number becomes over the number, the time and the
+/// salt, which the byte is a part of.
+static SEQ_LOW: [u32; 256] = shifts_of(0, 24);
 
 /// What a register of all ones, with which every checksum begins, becomes over the 24 bytes after the
 /// first word.
@@ -122,14 +162,26 @@ mod tests {
         let mut payload = Vec::new();
         for round in 0..200_u8 {
             let word = u32::from(round).wrapping_mul(0x9E37_79B9);
-            let seq_time = [round.wrapping_mul(37); 16];
             let salt = Salt(u64::from(round).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            let mut in_a_row = payload.clone();
-            in_a_row.extend_from_slice(&word.to_le_bytes());
-            in_a_row.extend_from_slice(&seq_time);
-            let expected = salted(&in_a_row, salt);
-            let hasher = FrameHasher::new(salt);
-            assert_eq!(hasher.of_payload(&payload, word, &seq_time), expected);
+            let mut hasher = FrameHasher::new(salt);
+            let seq = u64::from(round).wrapping_mul(0x0123_4567_89AB_CDEF);
+            // Neighbours, some across the lowest byte, and times that stay, move and come back.
+            for (seq, time_ms) in [
+                (seq, 7),
+                (seq.wrapping_add(1), 7),
+                (seq.wrapping_add(256), 7),
+                (seq.wrapping_add(257), u64::MAX - u64::from(round)),
+                (seq.wrapping_add(258), 7),
+                (0, 0),
+            ] {
+                let mut in_a_row = payload.clone();
+                in_a_row.extend_from_slice(&word.to_le_bytes());
+                in_a_row.extend_from_slice(&seq.to_le_bytes());
+                in_a_row.extend_from_slice(&time_ms.to_le_bytes());
+                let expected = salted(&in_a_row, salt);
+                let computed = hasher.of_payload(&payload, word, seq, time_ms);
+                assert_eq!(computed, expected, "round {round}, record {seq}");
+            }
             payload.push(round.wrapping_mul(151));
         }
     }

@@ -5,7 +5,7 @@
 //! [`finish`]es the hash over the header. The expensive part so runs outside of every lock.
 
 use super::bytes::{Fields, FieldsMut};
-use super::checksum::{FrameHasher, Salt};
+use super::checksum::FrameHasher;
 use super::padded;
 use crate::seq::SeqNo;
 
@@ -119,17 +119,14 @@ pub fn mark_batch_end(frame: &mut [u8]) {
 
 /// Gives the unfinished frame at the start of `frames` its sequence number and time, completes its
 /// checksum, and returns the size of the frame.
-pub fn finish(frames: &mut [u8], seq: SeqNo, time_ms: u64, salt: Salt) -> usize {
+pub fn finish(frames: &mut [u8], seq: SeqNo, time_ms: u64, hasher: &mut FrameHasher) -> usize {
     let fields = Fields(frames);
     let word = fields.u32(AT_WORD);
     let payload_crc = fields.u32(AT_CRC);
-    let mut seq_time = [0; FRAME_HEADER_BYTES - AT_SEQ];
-    let mut fields = FieldsMut(&mut seq_time);
-    fields.put_u64(0, seq.0);
-    fields.put_u64(AT_TIME - AT_SEQ, time_ms);
-    let crc = FrameHasher::new(salt).joined(payload_crc, word, &seq_time);
+    let crc = hasher.joined(payload_crc, word, seq.0, time_ms);
     let mut fields = FieldsMut(frames);
-    fields.put(AT_SEQ, &seq_time);
+    fields.put_u64(AT_SEQ, seq.0);
+    fields.put_u64(AT_TIME, time_ms);
     fields.put_u32(AT_CRC, crc);
     len_of(word)
 }
@@ -138,7 +135,7 @@ pub fn finish(frames: &mut [u8], seq: SeqNo, time_ms: u64, salt: Salt) -> usize 
 ///
 /// # Errors
 /// [`FrameError`]; only `Absent` and `Short` are answered without looking at the payload.
-pub fn decode(bytes: &[u8], salt: Salt) -> Result<Frame<'_>, FrameError> {
+pub fn decode<'a>(bytes: &'a [u8], hasher: &mut FrameHasher) -> Result<Frame<'a>, FrameError> {
     let Some((header, rest)) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>() else {
         return Err(FrameError::Short(FRAME_HEADER_BYTES));
     };
@@ -156,7 +153,7 @@ pub fn decode(bytes: &[u8], salt: Salt) -> Result<Frame<'_>, FrameError> {
     };
     let (seq, time_ms) = (SeqNo(fields.u64(AT_SEQ)), fields.u64(AT_TIME));
     let stored = fields.u32(AT_CRC);
-    let computed = FrameHasher::new(salt).of_payload(payload, word, seq_time_of(header));
+    let computed = hasher.of_payload(payload, word, seq.0, time_ms);
     if stored != computed {
         return Err(FrameError::Checksum { stored, computed });
     }
@@ -178,46 +175,30 @@ pub fn decode(bytes: &[u8], salt: Salt) -> Result<Frame<'_>, FrameError> {
     })
 }
 
-/// Verifies the frames of one segment, many in a row.
+/// Returns the length of the payload and the arrival time in ms of the frame at the start of
+/// `bytes`, if it is one that [`decode`] accepts and it carries `seq`.
 ///
-/// For a reader of records one after the other: [`decode`] with its long answer costs it more than
-/// the checksum of a short record.
-#[derive(Clone, Debug)]
-pub struct Verifier {
-    hasher: FrameHasher,
-}
-
-impl Verifier {
-    /// Returns the verifier of a segment's frames.
-    pub fn new(salt: Salt) -> Self {
-        Self {
-            hasher: FrameHasher::new(salt),
-        }
+/// For a reader of records one after the other: `decode`, which tells what is wrong, costs it more
+/// than the checksum of a short record.
+#[inline]
+pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(usize, u64)> {
+    let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
+    let fields = Fields(header);
+    let word = fields.u32(AT_WORD);
+    if word & (PRESENT | COMPRESSED | ENCRYPTED) != PRESENT || fields.u64(AT_SEQ) != seq.0 {
+        return None;
     }
-
-    /// Returns the length of the payload and the arrival time in ms of the frame at the start of
-    /// `bytes`, if it is one that [`decode`] accepts and it carries `seq`. What is wrong otherwise,
-    /// `decode` tells.
-    pub fn verify(&self, bytes: &[u8], seq: SeqNo) -> Option<(usize, u64)> {
-        let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
-        let fields = Fields(header);
-        let word = fields.u32(AT_WORD);
-        if word & (PRESENT | COMPRESSED | ENCRYPTED) != PRESENT || fields.u64(AT_SEQ) != seq.0 {
-            return None;
-        }
-        let payload_len = usize::try_from(word & LENGTH_MASK).ok()?;
-        let padding = frame_bytes(payload_len).checked_sub(FRAME_HEADER_BYTES + payload_len)?;
-        let (payload, rest) = rest.split_at_checked(payload_len)?;
-        let is_padded = rest.get(..padding)?.iter().all(|byte| *byte == 0);
-        let computed = self.hasher.of_payload(payload, word, seq_time_of(header));
-        let is_intact = computed == fields.u32(AT_CRC);
-        (is_padded && is_intact).then(|| (payload_len, fields.u64(AT_TIME)))
-    }
-}
-
-fn seq_time_of(header: &[u8; FRAME_HEADER_BYTES]) -> &[u8; 16] {
-    let [_, _, _, _, _, _, _, _, seq_time @ ..] = header;
-    seq_time
+    let payload_len = usize::try_from(word & LENGTH_MASK).ok()?;
+    let payload = rest.get(..payload_len)?;
+    // A frame is longer than a word, and its padding shorter, so the last word holds all of it.
+    let frame = bytes.get(..frame_bytes(payload_len))?;
+    let last = u64::from_le_bytes(*frame.last_chunk()?);
+    let used = FRAME_HEADER_BYTES.saturating_add(payload_len) % 8;
+    let is_padded = used == 0 || last >> (used * 8) == 0;
+    let time_ms = fields.u64(AT_TIME);
+    let computed = hasher.of_payload(payload, word, seq.0, time_ms);
+    let is_intact = computed == fields.u32(AT_CRC);
+    (is_padded && is_intact).then_some((payload_len, time_ms))
 }
 
 /// Returns the arrival time in the frame at the start of `bytes`, unverified.
@@ -238,14 +219,22 @@ fn padded_len(len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::checksum::Salt;
 
     const SALT: Salt = Salt(99);
+
+    fn hasher() -> FrameHasher {
+        FrameHasher::new(SALT)
+    }
 
     fn frame(payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         push_unfinished(&mut bytes, payload);
         mark_batch_end(&mut bytes);
-        assert_eq!(finish(&mut bytes, SeqNo(12), 345, SALT), bytes.len());
+        assert_eq!(
+            finish(&mut bytes, SeqNo(12), 345, &mut hasher()),
+            bytes.len()
+        );
         bytes
     }
 
@@ -255,7 +244,7 @@ mod tests {
             let payload: Vec<u8> = (0..len).collect();
             let bytes = frame(&payload);
             assert_eq!(bytes.len() % 8, 0);
-            let read = decode(&bytes, SALT).unwrap();
+            let read = decode(&bytes, &mut hasher()).unwrap();
             assert_eq!(
                 (read.seq, read.time_ms, read.batch_end),
                 (SeqNo(12), 345, true)
@@ -270,47 +259,53 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode(&damaged, SALT).is_err(), "bit {bit}");
+            assert!(decode(&damaged, &mut hasher()).is_err(), "bit {bit}");
         }
         for len in 0..bytes.len() {
             assert!(
-                matches!(decode(&bytes[..len], SALT), Err(FrameError::Short(_))),
+                matches!(
+                    decode(&bytes[..len], &mut hasher()),
+                    Err(FrameError::Short(_))
+                ),
                 "{len} bytes"
             );
         }
     }
 
     #[test]
-    fn a_verifier_accepts_what_decode_accepts_and_only_the_record_asked_for() {
-        let verifier = Verifier::new(SALT);
+    fn verify_accepts_what_decode_accepts_and_only_the_record_asked_for() {
+        let mut hasher = hasher();
         for len in 0..=40 {
             let bytes = frame(&vec![7; len]);
-            assert_eq!(verifier.verify(&bytes, SeqNo(12)), Some((len, 345)));
-            assert_eq!(verifier.verify(&bytes, SeqNo(13)), None);
-            assert_eq!(Verifier::new(Salt(1)).verify(&bytes, SeqNo(12)), None);
+            assert_eq!(verify(&bytes, SeqNo(12), &mut hasher), Some((len, 345)));
+            assert_eq!(verify(&bytes, SeqNo(13), &mut hasher), None);
+            assert_eq!(
+                verify(&bytes, SeqNo(12), &mut FrameHasher::new(Salt(1))),
+                None
+            );
             for bit in 0..bytes.len() * 8 {
                 let mut damaged = bytes.clone();
                 damaged[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(verifier.verify(&damaged, SeqNo(12)), None, "bit {bit}");
+                assert_eq!(verify(&damaged, SeqNo(12), &mut hasher), None, "bit {bit}");
             }
             for short in 0..bytes.len() {
-                assert_eq!(verifier.verify(&bytes[..short], SeqNo(12)), None);
+                assert_eq!(verify(&bytes[..short], SeqNo(12), &mut hasher), None);
             }
         }
         let mut encrypted = Vec::new();
         push_unfinished(&mut encrypted, b"x");
         FieldsMut(&mut encrypted).put_u32(AT_WORD, PRESENT | ENCRYPTED | 1);
-        finish(&mut encrypted, SeqNo(12), 345, SALT);
-        let refused = decode(&encrypted, SALT);
+        finish(&mut encrypted, SeqNo(12), 345, &mut hasher);
+        let refused = decode(&encrypted, &mut hasher);
         assert_eq!(refused, Err(FrameError::Unsupported(ENCRYPTED)));
-        assert_eq!(verifier.verify(&encrypted, SeqNo(12)), None);
+        assert_eq!(verify(&encrypted, SeqNo(12), &mut hasher), None);
     }
 
     #[test]
     fn zeros_are_no_frame_and_another_salt_does_not_verify() {
-        assert_eq!(decode(&[0; 64], SALT), Err(FrameError::Absent));
+        assert_eq!(decode(&[0; 64], &mut hasher()), Err(FrameError::Absent));
         assert!(matches!(
-            decode(&frame(b"x"), Salt(1)),
+            decode(&frame(b"x"), &mut FrameHasher::new(Salt(1))),
             Err(FrameError::Checksum { .. })
         ));
     }

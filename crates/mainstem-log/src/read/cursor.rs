@@ -8,8 +8,8 @@ use super::locate;
 use super::record::RecordRef;
 use crate::error::LogError;
 use crate::files::CountedRegion;
-use crate::format::checksum::Salt;
-use crate::format::frame::{self, FrameError, Verifier};
+use crate::format::checksum::{FrameHasher, Salt};
+use crate::format::frame::{self, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::segment_header::SegmentHeader;
 use crate::segment::set;
@@ -58,7 +58,7 @@ struct Spot {
     segment: Arc<Segment>,
     region: Arc<CountedRegion>,
     salt: Salt,
-    verifier: Verifier,
+    hasher: FrameHasher,
     view: View,
     /// The position of the view in the file, and of the next byte in the view.
     view_start: u64,
@@ -128,7 +128,7 @@ impl Cursor {
         reason = "the record is borrowed from the cursor"
     )]
     pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        let follower = self.spot.as_ref().and_then(|spot| spot.follower(self.next));
+        let follower = self.spot.as_mut().and_then(|spot| spot.follower(self.next));
         let found = match follower {
             Some(found) => found,
             None => match self.advance() {
@@ -338,7 +338,7 @@ impl Spot {
             segment,
             region,
             salt,
-            verifier: Verifier::new(salt),
+            hasher: FrameHasher::new(salt),
             view,
             view_start: position,
             offset: 0,
@@ -360,13 +360,13 @@ impl Spot {
 
     /// Finds record `next` in the common case: it lies right at the place, is in memory and verifies.
     /// Everything else, errors too, is for [`Spot::peek`].
-    fn follower(&self, next: SeqNo) -> Option<Found> {
+    fn follower(&mut self, next: SeqNo) -> Option<Found> {
         if self.expect != Some(next) {
             return None;
         }
         let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
         let rest = self.view.get(self.offset..in_memory.min(self.view.len()))?;
-        let (payload_len, time_ms) = self.verifier.verify(rest, next)?;
+        let (payload_len, time_ms) = frame::verify(rest, next, &mut self.hasher)?;
         Some(Found {
             start: self.offset,
             payload_len,
@@ -433,7 +433,7 @@ impl Spot {
                 self.offset = self.offset.saturating_add(GROUP_HEADER_BYTES);
                 continue;
             }
-            let frame = match frame::decode(rest, self.salt) {
+            let frame = match frame::decode(rest, &mut self.hasher) {
                 Ok(frame) => frame,
                 Err(FrameError::Unsupported(flags)) => {
                     return Err(LogError::Unsupported {

@@ -5,7 +5,7 @@ use std::path::Path;
 use mainstem_env::File;
 
 use crate::error::LogError;
-use crate::format::checksum::Salt;
+use crate::format::checksum::{FrameHasher, Salt};
 use crate::format::frame::{self, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::seq::SeqNo;
@@ -136,9 +136,10 @@ impl<'a> Walker<'a> {
         }
         let (mut at, mut seq) = (0, header.first);
         let (mut newest_ms, mut batch_ended) = (0, false);
+        let mut hasher = FrameHasher::new(salt);
         while let Some(rest) = frames.get(at..).filter(|rest| !rest.is_empty()) {
             let here = body.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
-            let frame = match frame::decode(rest, salt) {
+            let frame = match frame::decode(rest, &mut hasher) {
                 Ok(frame) => frame,
                 // It is whole: whoever wrote it was told so, and only this version cannot read it.
                 Err(error @ FrameError::Unsupported(_)) => {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use mainstem_env::sim::{Choices, Sim, Strictness};
+use mainstem_log::format::checksum::FrameHasher;
 use mainstem_log::format::{frame, segment_header::SegmentHeader};
 use mainstem_log::{LogError, Offline, SeqNo, Start};
 
@@ -87,14 +88,15 @@ fn a_record_of_a_newer_version_is_not_taken_for_a_torn_one() {
     let header = SegmentHeader::decode(bytes[..64].try_into().unwrap()).unwrap();
     let at = 64 + 40;
     let word = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    let read = frame::decode(&bytes[at..], header.salt).unwrap();
+    let mut hasher = FrameHasher::new(header.salt);
+    let read = frame::decode(&bytes[at..], &mut hasher).unwrap();
     let (seq, time, len) = (read.seq, read.time_ms, read.len);
     let crc = crc32(read.payload);
     bytes[at..at + 4].copy_from_slice(&(word | 1 << 29).to_le_bytes());
     bytes[at + 4..at + 8].copy_from_slice(&crc.to_le_bytes());
-    frame::finish(&mut bytes[at..], seq, time, header.salt);
+    frame::finish(&mut bytes[at..], seq, time, &mut hasher);
     assert!(matches!(
-        frame::decode(&bytes[at..], header.salt),
+        frame::decode(&bytes[at..], &mut hasher),
         Err(frame::FrameError::Unsupported(_))
     ));
     bytes.truncate(at + len);
