@@ -1,0 +1,34 @@
+//! The `mainstem-crashtest` command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mainstem_crashtest::child;
+
+/// Proves what a log keeps when the process, the disk or the power fails.
+#[derive(Debug, Parser)]
+#[command(name = "mainstem-crashtest", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Write(child::Write),
+    Read(child::Read),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Write(write) => write.run(),
+        Command::Read(read) => read.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
