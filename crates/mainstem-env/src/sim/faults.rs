@@ -50,6 +50,25 @@ pub enum OpKind {
 }
 
 impl OpKind {
+    /// Returns whether a call of this kind can change the disk, or what is durable of it.
+    pub fn changes_disk(self) -> bool {
+        matches!(
+            self,
+            Self::Create
+                | Self::CreateDir
+                | Self::Rename
+                | Self::Unlink
+                | Self::RemoveDir
+                | Self::SyncDir
+                | Self::TryLock
+                | Self::Write
+                | Self::SyncData
+                | Self::SyncAll
+                | Self::Allocate
+                | Self::Truncate
+        )
+    }
+
     /// All kinds.
     pub const ALL: [Self; 20] = [
         Self::Open,

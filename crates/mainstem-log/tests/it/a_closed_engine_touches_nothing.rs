@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mainstem_env::sim::{OpKind, Sim};
+use mainstem_env::sim::{OpKind, Sim, hooked};
 use mainstem_env::{EIO, Env};
 use mainstem_log::{Engine, LogError, ShardOptions};
 
-use crate::hooked::hooked;
 use crate::kit::{DIR, append, engine_options, name, open, open_sim, read_all, small_segments};
 
 fn payload(number: u64) -> Vec<u8> {

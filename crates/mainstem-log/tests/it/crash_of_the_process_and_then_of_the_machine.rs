@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness};
+use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness, hooked};
 use mainstem_env::{EIO, Env};
 use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
 use mainstem_log::{Engine, LogError, Shard};
 
-use crate::hooked::{changes_disk, hooked};
 use crate::kit::{append, engine_options, name, read_all, small_segments};
 use crate::workload::payload;
 
@@ -117,7 +116,7 @@ fn crash_after_every_operation_and_then_a_power_cut() {
         let env = hooked(
             &sim.env(),
             Arc::new(move |kind, _| {
-                let left = if changes_disk(kind) {
+                let left = if kind.changes_disk() {
                     burning.fetch_sub(1, Ordering::SeqCst)
                 } else {
                     burning.load(Ordering::SeqCst)

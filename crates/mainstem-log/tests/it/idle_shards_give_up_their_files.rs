@@ -10,8 +10,8 @@ use std::path::Path;
 use mainstem_env::Env;
 use mainstem_log::{Engine, Shard};
 
-use crate::hooked::ShiftedClock;
 use crate::kit::{append, engine_options, name, read_all, small_segments};
+use mainstem_env::sim::ShiftedClock;
 
 /// Returns how many descriptors and maps of files below `dir` the process holds.
 fn held(dir: &Path) -> (usize, usize) {

@@ -8,12 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use mainstem_env::EIO;
-use mainstem_env::sim::{Choices, Fault, FaultError, OpKind, Sim, Strictness};
+use mainstem_env::sim::{Choices, Fault, FaultError, OpKind, Sim, Strictness, hooked};
 use mainstem_log::format::names::{self, ShardFile};
 use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
 use mainstem_log::{AppendOptions, LogError, Record, SeqNo, Shard, ShardOptions, Start};
 
-use crate::hooked::hooked;
 use crate::kit::{
     DIR, append, append_batch, batch, name, open, open_sim, read, read_all, small_segments,
 };

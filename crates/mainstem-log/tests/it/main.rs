@@ -29,8 +29,6 @@ mod full_disk_refuses_and_recovers;
 #[cfg(test)]
 mod golden_files_stay_as_they_are;
 #[cfg(test)]
-mod hooked;
-#[cfg(test)]
 mod idle_shards_give_up_their_files;
 #[cfg(test)]
 mod invariants;

@@ -13,9 +13,9 @@ use mainstem_env::{Env, ReadMode};
 use mainstem_log::limits::HOUR_MS;
 use mainstem_log::{Engine, LogError, Record, SeqNo, Shard, Start};
 
-use crate::hooked::ShiftedClock;
 use crate::kit::{append, engine_options, name, small_segments};
 use crate::workload::payload;
+use mainstem_env::sim::ShiftedClock;
 
 /// Long enough that only a lost wake-up waits for it.
 const LONG: Duration = Duration::from_mins(4);

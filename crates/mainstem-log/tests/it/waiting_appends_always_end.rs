@@ -10,13 +10,12 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::task::{Context, Waker};
 
 use mainstem_env::Env;
-use mainstem_env::sim::{OpKind, Sim};
+use mainstem_env::sim::{OpKind, Sim, hooked};
 use mainstem_log::{
     Append, AppendOptions, Batch, Engine, EngineOptions, LogError, Outcome, SeqNo, Shard,
     ShardOptions,
 };
 
-use crate::hooked::hooked;
 use crate::kit::{DIR, append, batch, engine_options, name, open, open_sim, read_all};
 use crate::readers_writers_and_retention_run_together::block_on;
 use crate::workload::payload;

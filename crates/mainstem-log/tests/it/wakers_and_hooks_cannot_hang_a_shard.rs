@@ -13,10 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use mainstem_env::sim::{OpKind, Sim};
+use mainstem_env::sim::{OpKind, Sim, hooked};
 use mainstem_log::{Engine, PoisonHook, Ready, SeqNo};
 
-use crate::hooked::hooked;
 use crate::kit::{DIR, engine_options, name, open_sim, small_segments};
 
 /// Far longer than anything here takes; only a hang reaches it.

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{Sim, hooked};
 use mainstem_env::{Env, TimestampMs};
 use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
 use mainstem_log::{AppendOptions, Engine, LogError, Outcome, Shard, ShardOptions, Start};
 
-use crate::hooked::{changes_disk, hooked};
 use crate::kit::{DIR, batch, engine_options, name, open};
 
 /// `SplitMix64`: the same seed, the same work.
@@ -159,7 +158,7 @@ fn mortal(env: &Env, fuse: &Arc<AtomicI64>) -> Env {
     hooked(
         env,
         Arc::new(move |kind, _| {
-            let left = if changes_disk(kind) {
+            let left = if kind.changes_disk() {
                 fuse.fetch_sub(1, Ordering::SeqCst)
             } else {
                 fuse.load(Ordering::SeqCst)

@@ -1,4 +1,5 @@
-//! An environment that asks before each call, so that a test can refuse, count, delay or blow up.
+//! An environment that asks before each call, so that a test can refuse, count, delay or blow up. It
+//! works over the real one, too.
 
 use std::fmt;
 use std::io;
@@ -7,17 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mainstem_env::sim::OpKind;
-use mainstem_env::{
+use super::faults::OpKind;
+use crate::{
     Clock, DirEntry, Elapsed, Env, File, Fs, LockAttempt, Metadata, OpenMode, ReadMode, Region,
     TimestampMs,
 };
 
 /// Is asked before each call; an error is returned in place of making the call.
-pub(crate) type Hook = Arc<dyn Fn(OpKind, &Path) -> io::Result<()> + Send + Sync>;
+pub type Hook = Arc<dyn Fn(OpKind, &Path) -> io::Result<()> + Send + Sync>;
 
 /// Returns `env` with `hook` before every call on files and directories.
-pub(crate) fn hooked(env: &Env, hook: Hook) -> Env {
+pub fn hooked(env: &Env, hook: Hook) -> Env {
     let fs = HookedFs {
         inner: Arc::clone(&env.fs),
         hook,
@@ -26,25 +27,6 @@ pub(crate) fn hooked(env: &Env, hook: Hook) -> Env {
         fs: Arc::new(fs),
         ..env.clone()
     }
-}
-
-/// Returns whether a call of this kind can change the disk, or what is durable of it.
-pub(crate) fn changes_disk(kind: OpKind) -> bool {
-    matches!(
-        kind,
-        OpKind::Create
-            | OpKind::CreateDir
-            | OpKind::Rename
-            | OpKind::Unlink
-            | OpKind::RemoveDir
-            | OpKind::SyncDir
-            | OpKind::TryLock
-            | OpKind::Write
-            | OpKind::SyncData
-            | OpKind::SyncAll
-            | OpKind::Allocate
-            | OpKind::Truncate
-    )
 }
 
 struct HookedFs {
@@ -176,14 +158,14 @@ impl File for HookedFile {
 
 /// A clock that runs with another one, and can be put forward.
 #[derive(Debug)]
-pub(crate) struct ShiftedClock {
+pub struct ShiftedClock {
     inner: Arc<dyn Clock>,
     ahead_ms: AtomicU64,
 }
 
 impl ShiftedClock {
     /// Returns `env` with such a clock, and the clock.
-    pub(crate) fn put_into(env: &Env) -> (Env, Arc<Self>) {
+    pub fn put_into(env: &Env) -> (Env, Arc<Self>) {
         let clock = Arc::new(Self {
             inner: Arc::clone(&env.clock),
             ahead_ms: AtomicU64::new(0),
@@ -196,7 +178,7 @@ impl ShiftedClock {
     }
 
     /// Lets `ms` go by, on the wall clock and in elapsed time.
-    pub(crate) fn advance_ms(&self, ms: u64) {
+    pub fn advance_ms(&self, ms: u64) {
         self.ahead_ms.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -210,7 +192,7 @@ impl Clock for ShiftedClock {
 
     fn elapsed(&self) -> Elapsed {
         let ahead = Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst));
-        Elapsed(self.inner.elapsed().0 + ahead)
+        Elapsed(self.inner.elapsed().0.saturating_add(ahead))
     }
 
     fn sleep(&self, duration: Duration) {
