@@ -1,8 +1,10 @@
 //! Proves what a log keeps when the process, the disk or the power fails.
 //!
 //! [`contract`] says what a store must offer to be tested: two commands. [`oracle`] knows what was
-//! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log.
+//! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
+//! commands: it runs the engine on a simulated disk.
 
 pub mod child;
 pub mod contract;
 pub mod oracle;
+pub mod sim;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mainstem_crashtest::child;
+use mainstem_crashtest::{child, sim};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -17,12 +17,14 @@ struct Cli {
 enum Command {
     Write(child::Write),
     Read(child::Read),
+    Sim(sim::Sim),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Write(write) => write.run(),
         Command::Read(read) => read.run(),
+        Command::Sim(sim) => sim.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

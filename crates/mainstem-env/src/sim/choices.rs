@@ -90,6 +90,29 @@ impl Choices {
         })
     }
 
+    /// Decides as [`Choices::script`] of an exhaustive value said; what goes beyond that gets the first
+    /// of its options.
+    #[must_use]
+    pub fn scripted(script: &[u64]) -> Self {
+        let pick = |&chosen: &u64| Pick {
+            chosen,
+            options: chosen.saturating_add(1),
+        };
+        Self::new(Mode::Exhaustive {
+            script: script.iter().map(pick).collect(),
+            at: 0,
+        })
+    }
+
+    /// Returns the decisions of an exhaustive value for the state that it was used for last; nothing
+    /// for values of the other kinds.
+    pub fn script(&self) -> Vec<u64> {
+        match &self.mode {
+            Mode::Exhaustive { script, .. } => script.iter().map(|pick| pick.chosen).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Moves an exhaustive value on to the next combination; `false` if there is none. The other
     /// kinds have no next.
     pub fn advance(&mut self) -> bool {

@@ -1,0 +1,96 @@
+//! All short plans, and all that may become of the disk while they are carried out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mainstem_env::sim::{Choices, Strictness};
+use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
+
+use super::explore::{Failure, Tally, caught, found};
+use super::plan::Plan;
+use super::run::Run;
+use super::state::{Choice, Loss, State};
+use super::step::{Step, Way};
+
+/// The words that short plans are made of.
+pub fn alphabet() -> Vec<Vec<Step>> {
+    let append = |way, sizes: &[usize]| vec![Step::Append(0, way, sizes.to_vec())];
+    vec![
+        append(Way::One, &[16]),
+        // Over the end of a segment of 4 KiB, from the second of its kind on.
+        append(Way::Blocking, &[1000, 700, 10]),
+        vec![Step::Group(0, vec![vec![5], vec![200, 0], vec![600]])],
+        vec![Step::Pass(RETENTION_MS_MIN + HOUR_MS), Step::Maintain],
+        vec![Step::Pass(31_000), Step::Maintain],
+        vec![Step::Reopen],
+        vec![Step::Kill(2)],
+        vec![Step::Remove(0)],
+    ]
+}
+
+/// Returns plan `number` of those that are `length` words long, or `None` if there are fewer.
+pub fn plan(number: u64, length: u32) -> Option<Plan> {
+    let words = alphabet();
+    let base = u64::try_from(words.len()).ok()?;
+    let mut rest = number;
+    let mut steps = Vec::new();
+    for _ in 0..length {
+        let word = usize::try_from(rest.checked_rem(base)?).ok()?;
+        steps.extend(words.get(word)?.iter().cloned());
+        rest = rest.checked_div(base)?;
+    }
+    (rest == 0).then_some(Plan {
+        seed: number,
+        segment_bytes: 4096,
+        steps,
+    })
+}
+
+/// Carries out `plan` and goes through all states of its disk, but through no more than `cap` for an
+/// operation and a strictness; `capped` counts how often there were more.
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn explore(
+    plan: &Plan,
+    cap: u64,
+    tally: &Tally,
+    capped: &AtomicU64,
+) -> Result<(), Box<Failure>> {
+    let failure = |state: Option<State>, what: String| {
+        Box::new(Failure {
+            plan: plan.clone(),
+            state,
+            what,
+        })
+    };
+    let run = caught(|| Run::of(plan)).map_err(|what| failure(None, what))?;
+    tally.plans.fetch_add(1, Ordering::Relaxed);
+    tally
+        .operations
+        .fetch_add(run.sim.op_count(), Ordering::Relaxed);
+    for at in 0..=run.sim.op_count() {
+        for strictness in Strictness::ALL {
+            let mut choices = Choices::exhaustive();
+            for turn in 0.. {
+                if turn == cap {
+                    capped.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
+                let world = caught(|| Ok(run.sim.power_loss(at, &mut choices, strictness)))
+                    .map_err(|what| failure(None, what))?;
+                let choice = Choice::Script(choices.script());
+                let state = State::default().then(Loss {
+                    at,
+                    strictness,
+                    choice,
+                });
+                found(plan, &run, &state, &world, false, tally)
+                    .map_err(|what| failure(Some(state.clone()), what))?;
+                if !choices.advance() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}

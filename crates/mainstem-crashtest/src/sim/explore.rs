@@ -1,0 +1,281 @@
+//! Goes through the states of a plan's disk: power is lost after every operation, each time recovered
+//! and judged, and on a share of the states gone on with and lost again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mainstem_env::Env;
+use mainstem_env::sim::{Sim, Strictness};
+
+use super::judge::{self, Recovered};
+use super::plan::Plan;
+use super::rng::{Rng, mix};
+use super::run::Run;
+use super::state::{Choice, Loss, State};
+use super::step::{Step, Way};
+
+/// How much of a plan's states is explored.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a command's flags fill it in")]
+pub struct Extent {
+    /// Random states for each operation and strictness, besides keeping and dropping everything.
+    pub random_states: u64,
+    /// Every so many states power is lost again after recovery; 0 means never.
+    pub again_every: u64,
+    /// How often power is lost in a row at most, 1 to 3.
+    pub depth: usize,
+}
+
+/// What was explored so far. Threads share it.
+#[derive(Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "tables print all of it")]
+pub struct Tally {
+    /// Plans that were carried out.
+    pub plans: AtomicU64,
+    /// Operations of their disks.
+    pub operations: AtomicU64,
+    /// States by how often power was lost to get there: once, twice, three times.
+    pub states: [AtomicU64; 3],
+    /// The slowest opening of an engine with all its shards and reading all of them, in ns.
+    pub slowest_ns: AtomicU64,
+    /// The most bytes that a shard's recovery looked at.
+    pub recovered_bytes_max: AtomicU64,
+}
+
+impl Tally {
+    /// Returns how many states there were.
+    pub fn all_states(&self) -> u64 {
+        self.states
+            .iter()
+            .fold(0, |sum, it| sum.wrapping_add(it.load(Ordering::Relaxed)))
+    }
+}
+
+/// What the engine did wrong, and where.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a failure is what stands in it")]
+pub struct Failure {
+    /// What was being done.
+    pub plan: Plan,
+    /// The state that was found wanting; `None` means that the plan itself went wrong.
+    pub state: Option<State>,
+    /// What was wrong.
+    pub what: String,
+}
+
+impl Failure {
+    /// Returns the command that shows it again.
+    pub fn replay(&self) -> String {
+        let state = self
+            .state
+            .as_ref()
+            .map(|state| format!(" --state '{state}'"));
+        format!(
+            "mainstem-crashtest sim --plan '{}'{}",
+            self.plan,
+            state.unwrap_or_default()
+        )
+    }
+}
+
+/// Carries out `plan` and explores the states of its disk.
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn explore(plan: &Plan, extent: Extent, tally: &Tally) -> Result<(), Box<Failure>> {
+    let failure = |state: Option<State>, what: String| {
+        Box::new(Failure {
+            plan: plan.clone(),
+            state,
+            what,
+        })
+    };
+    let run = caught(|| Run::of(plan)).map_err(|what| failure(None, what))?;
+    tally.plans.fetch_add(1, Ordering::Relaxed);
+    tally
+        .operations
+        .fetch_add(run.sim.op_count(), Ordering::Relaxed);
+    let mut rng = Rng::new(mix(plan.seed));
+    let mut count = 0_u64;
+    for at in 0..=run.sim.op_count() {
+        for strictness in Strictness::ALL {
+            let random = (0..extent.random_states)
+                .map(|_| Choice::Random(rng.draw()))
+                .collect::<Vec<_>>();
+            for choice in [Choice::KeepAll, Choice::DropAll].into_iter().chain(random) {
+                let loss = Loss {
+                    at,
+                    strictness,
+                    choice,
+                };
+                let is_again = extent.again_every > 0 && count.is_multiple_of(extent.again_every);
+                count = count.wrapping_add(1);
+                let depth = if is_again { extent.depth } else { 1 };
+                visit(plan, &run, &State::default().then(loss), depth, tally)
+                    .map_err(|(state, what)| failure(Some(state), what))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+type Wrong = (State, String);
+
+/// Judges the last loss of `state`, which happens to `run`, and goes on to further ones until there
+/// are `depth` in all.
+fn visit(plan: &Plan, run: &Run, state: &State, depth: usize, tally: &Tally) -> Result<(), Wrong> {
+    let next = step_down(plan, run, state, depth > state.losses.len(), tally)
+        .map_err(|what| (state.clone(), what))?;
+    let Some(next) = next else { return Ok(()) };
+    let mut rng = Rng::new(seed_of(plan, state));
+    for turn in 0..4 {
+        let ops = next.sim.op_count();
+        let at = match turn {
+            // Mostly in the middle of the recovery, which is what comes first.
+            0 => rng.below(ops.min(20).saturating_add(1)),
+            3 => ops,
+            _ => rng.below(ops.saturating_add(1)),
+        };
+        let choice = match rng.below(4) {
+            0 => Choice::DropAll,
+            _ => Choice::Random(rng.draw()),
+        };
+        let strictness = rng.pick(&Strictness::ALL);
+        let loss = Loss {
+            at,
+            strictness,
+            choice,
+        };
+        visit(plan, &next, &state.then(loss), depth, tally)?;
+    }
+    Ok(())
+}
+
+/// Judges the last loss of `state`. If it `goes_on`, returns the run that goes on from there.
+fn step_down(
+    plan: &Plan,
+    run: &Run,
+    state: &State,
+    goes_on: bool,
+    tally: &Tally,
+) -> Result<Option<Run>, String> {
+    let Some(loss) = state.losses.last() else {
+        return Ok(None);
+    };
+    let mut choices = loss.choice.choices();
+    let world = caught(|| Ok(run.sim.power_loss(loss.at, &mut choices, loss.strictness)))?;
+    found(plan, run, state, &world, goes_on, tally)
+}
+
+/// Recovers `world`, which is what the last loss of `state` left, and judges it. If it `goes_on`,
+/// returns the run that goes on from there.
+pub(super) fn found(
+    plan: &Plan,
+    run: &Run,
+    state: &State,
+    world: &Sim,
+    goes_on: bool,
+    tally: &Tally,
+) -> Result<Option<Run>, String> {
+    let at = state.losses.last().map_or(0, |loss| loss.at);
+    let level = state.losses.len().saturating_sub(1);
+    if let Some(states) = tally.states.get(level) {
+        states.fetch_add(1, Ordering::Relaxed);
+    }
+    caught(|| {
+        let options = plan.shard_options();
+        let before = Env::real().clock.elapsed();
+        let recovered = judge::recover(&run.history, world, at, &options)?;
+        let took = Env::real().clock.elapsed().0.saturating_sub(before.0);
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        tally.slowest_ns.fetch_max(took, Ordering::Relaxed);
+        bounded(plan, &recovered, tally)?;
+        let next = if goes_on {
+            Some(go_on(plan, run, state, at, world, recovered)?)
+        } else {
+            None
+        };
+        world.violation().map_or(Ok(next), Err)
+    })
+}
+
+/// Checks that recovery looked at no more than the newest segment and what a roll left beside it.
+fn bounded(plan: &Plan, recovered: &Recovered, tally: &Tally) -> Result<(), String> {
+    for shard in recovered.shards.iter().flatten() {
+        let bytes = shard.metrics().recovered_bytes;
+        tally
+            .recovered_bytes_max
+            .fetch_max(bytes, Ordering::Relaxed);
+        let bound = plan.segment_bytes.saturating_mul(3);
+        if bytes > bound {
+            return Err(format!(
+                "recovery read {bytes} bytes, of a segment of {}",
+                plan.segment_bytes
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Appends some more on the disk that was found.
+fn go_on(
+    plan: &Plan,
+    run: &Run,
+    state: &State,
+    at: u64,
+    world: &Sim,
+    recovered: Recovered,
+) -> Result<Run, String> {
+    let history = run.history.of_survivors(at, &recovered.found);
+    let mut next = Run::resume(world.clone(), history, recovered, plan.shard_options());
+    let mut rng = Rng::new(!seed_of(plan, state));
+    for _ in 0..rng.pick(&[1, 2, 5, 40]) {
+        let shard = usize::try_from(rng.below(2)).unwrap_or(0);
+        let size = usize::try_from(rng.below(200)).unwrap_or(0);
+        let step = Step::Append(shard, rng.pick(&[Way::One, Way::Blocking]), vec![size]);
+        next.step(&step)
+            .map_err(|what| format!("{step} after recovery: {what}"))?;
+    }
+    Ok(next)
+}
+
+/// Returns a seed for what happens after a state: the same for the same plan and state.
+fn seed_of(plan: &Plan, state: &State) -> u64 {
+    let text = state.to_string();
+    text.bytes()
+        .fold(mix(plan.seed), |sum, byte| mix(sum ^ u64::from(byte)))
+}
+
+/// Shows one state of a plan again.
+///
+/// # Errors
+/// What was wrong.
+pub fn replay(plan: &Plan, state: &State) -> Result<(), String> {
+    let tally = Tally::default();
+    let mut run = caught(|| Run::of(plan))?;
+    let mut done = State::default();
+    for (number, loss) in state.losses.iter().enumerate() {
+        done = done.then(loss.clone());
+        if loss.at > run.sim.op_count() {
+            return Err(format!(
+                "there are {} operations, not {}",
+                run.sim.op_count(),
+                loss.at
+            ));
+        }
+        let goes_on = number.saturating_add(1) < state.losses.len();
+        if let Some(next) = step_down(plan, &run, &done, goes_on, &tally)? {
+            run = next;
+        }
+    }
+    Ok(())
+}
+
+/// Returns what `work` does; a panic is what it did wrong.
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("panicked: {}", text.unwrap_or_default()))
+    })
+}

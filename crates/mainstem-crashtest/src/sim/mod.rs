@@ -1,0 +1,25 @@
+//! The engine on a simulated disk: every state that power loss may leave, recovered and judged.
+//!
+//! A [`Plan`] is work as data, so that a failing one can be cut down and written on a line. [`Run`]
+//! carries it out on a [`Sim`](mainstem_env::sim::Sim) and keeps a [`History`] of what was promised;
+//! [`judge`] holds a recovered engine to it. [`explore`] goes through states, [`shrink`] looks for the
+//! shortest plan that still fails.
+
+pub mod command;
+pub mod exhaustive;
+pub mod explore;
+pub mod history;
+pub mod judge;
+pub mod plan;
+pub mod rng;
+pub mod run;
+pub mod shrink;
+pub mod state;
+pub mod step;
+
+pub use command::Sim;
+pub use history::History;
+pub use plan::Plan;
+pub use run::Run;
+pub use state::State;
+pub use step::{Step, Way};

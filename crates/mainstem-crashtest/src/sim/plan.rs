@@ -1,0 +1,209 @@
+//! Work as data.
+
+use std::fmt;
+use std::str::FromStr;
+
+use mainstem_log::ShardOptions;
+use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
+
+use super::rng::Rng;
+use super::step::{SHARDS, Step, Way};
+
+/// What is done to an engine, in order.
+///
+/// Written on a line: `SEED/SEGMENT_BYTES: STEP STEP ...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a plan is what stands in it")]
+pub struct Plan {
+    /// Decides what the simulated machine's generator gives.
+    pub seed: u64,
+    /// At how many bytes a segment is rolled.
+    pub segment_bytes: u64,
+    /// What is done.
+    pub steps: Vec<Step>,
+}
+
+/// What must be left of half a segment for the frames of a batch.
+const FRAME_BYTES: usize = 40;
+
+impl Plan {
+    /// Returns a plan of `steps` random steps. Each seed draws a style first: the size of segments,
+    /// whether all records are as long, and which kinds of steps there are.
+    pub fn random(seed: u64, steps: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        let segment_bytes = rng.pick(&[4096, 4096, 8192]);
+        let style = Style {
+            segment_bytes,
+            equal: (seed % 2 == 1).then(|| rng.pick(&[0, 16, 80, 488, 1000])),
+            kills: seed % 4 >= 2,
+            removes: matches!(seed % 8, 4 | 6),
+            jumps: matches!(seed % 8, 5 | 7),
+        };
+        Self {
+            seed,
+            segment_bytes,
+            steps: (0..steps).map(|_| style.step(&mut rng)).collect(),
+        }
+    }
+
+    /// Returns the options of the plan's shards.
+    pub fn shard_options(&self) -> ShardOptions {
+        let mut options = ShardOptions::default();
+        options.segment_bytes = self.segment_bytes;
+        options.queued_bytes_max = 64 << 10;
+        options
+    }
+}
+
+/// What kinds of steps the seed of a plan has drawn.
+#[derive(Clone, Debug)]
+struct Style {
+    segment_bytes: u64,
+    /// The length of all records, if they are all of the same.
+    equal: Option<usize>,
+    kills: bool,
+    removes: bool,
+    jumps: bool,
+}
+
+impl Style {
+    fn step(&self, rng: &mut Rng) -> Step {
+        let shard = usize::try_from(rng.below(2)).unwrap_or(0).min(SHARDS.len());
+        if self.kills && rng.below(12) == 0 {
+            return Step::Kill(rng.below(12));
+        }
+        if self.removes && rng.below(16) == 0 {
+            return Step::Remove(shard);
+        }
+        if self.jumps && rng.below(16) == 0 {
+            let hours = i64::try_from(rng.below(60)).unwrap_or(0).saturating_sub(30);
+            return Step::Jump(hours.saturating_mul(i64::try_from(HOUR_MS).unwrap_or(i64::MAX)));
+        }
+        match rng.below(100) {
+            0..40 => {
+                let way = rng.pick(&[
+                    Way::Blocking,
+                    Way::One,
+                    Way::One,
+                    Way::Try,
+                    Way::Future,
+                    Way::Dropped,
+                ]);
+                Step::Append(shard, way, vec![self.size(rng)])
+            }
+            40..58 => {
+                let way = rng.pick(&[
+                    Way::Blocking,
+                    Way::Blocking,
+                    Way::Try,
+                    Way::Future,
+                    Way::Dropped,
+                ]);
+                Step::Append(shard, way, self.batch(rng, 6))
+            }
+            58..65 => {
+                let batches = 2 + rng.below(3);
+                Step::Group(shard, (0..batches).map(|_| self.batch(rng, 2)).collect())
+            }
+            65..70 => Step::Maintain,
+            70..78 => Step::Pass(rng.below(5000)),
+            78..82 => Step::Pass(HOUR_MS + rng.below(HOUR_MS)),
+            82..86 => Step::Pass(RETENTION_MS_MIN / 2 + rng.below(RETENTION_MS_MIN)),
+            86..91 => Step::Reopen,
+            91..95 => Step::Pass(31_000),
+            _ => Step::Check,
+        }
+    }
+
+    fn batch(&self, rng: &mut Rng, records_max: u64) -> Vec<usize> {
+        let limit = usize::try_from(self.segment_bytes / 2).unwrap_or(usize::MAX);
+        let mut sizes = vec![self.size(rng)];
+        let mut bytes = sizes.iter().fold(0, |sum, size| size + FRAME_BYTES + sum);
+        for _ in 0..rng.below(records_max) {
+            let size = self.size(rng);
+            bytes += size + FRAME_BYTES;
+            if bytes > limit {
+                break;
+            }
+            sizes.push(size);
+        }
+        sizes
+    }
+
+    fn size(&self, rng: &mut Rng) -> usize {
+        let limit = self.segment_bytes / 4 - 24;
+        let size = self.equal.map_or_else(
+            || match rng.below(8) {
+                0 => 0,
+                1..=3 => rng.below(64),
+                4..=6 => rng.below(500),
+                _ => rng.below(1501),
+            },
+            |size| u64::try_from(size).unwrap_or(u64::MAX),
+        );
+        usize::try_from(size.min(limit)).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}:", self.seed, self.segment_bytes)?;
+        self.steps.iter().try_for_each(|step| write!(f, " {step}"))
+    }
+}
+
+impl FromStr for Plan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || String::from("a plan is written SEED/SEGMENT_BYTES: STEP STEP ...");
+        let (head, steps) = text.split_once(':').ok_or_else(wrong)?;
+        let (seed, segment_bytes) = head.split_once('/').ok_or_else(wrong)?;
+        Ok(Self {
+            seed: seed.trim().parse().map_err(|_| wrong())?,
+            segment_bytes: segment_bytes.trim().parse().map_err(|_| wrong())?,
+            steps: steps
+                .split_whitespace()
+                .map(str::parse)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_read_as_they_were_written() {
+        for seed in 0..50 {
+            let plan = Plan::random(seed, 30);
+            assert_eq!(plan.to_string().parse::<Plan>(), Ok(plan));
+        }
+        for text in ["", "1/4096", "x/4096: m", "1: m", "1/4096: quux"] {
+            text.parse::<Plan>().unwrap_err();
+        }
+    }
+
+    #[test]
+    fn random_plans_have_every_kind_of_step() {
+        let steps: Vec<Step> = (0..64)
+            .flat_map(|seed| Plan::random(seed, 30).steps)
+            .collect();
+        let kinds: std::collections::BTreeSet<String> = steps
+            .iter()
+            .map(|step| {
+                step.to_string()
+                    .chars()
+                    .filter(|it| !it.is_ascii_digit())
+                    .take(2)
+                    .collect()
+            })
+            .collect();
+        for kind in [
+            "a+", "b+", "a.", "a?", "a~", "a!", "a&", "p", "j", "j-", "m", "r", "k", "xa", "c",
+        ] {
+            assert!(kinds.contains(kind), "{kind} in {kinds:?}");
+        }
+    }
+}

@@ -1,0 +1,603 @@
+//! Carries out a plan on a simulated machine.
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use mainstem_env::Env;
+use mainstem_env::sim::{OpKind, Sim, hooked};
+use mainstem_log::{
+    Append, AppendOptions, Appended, Batch, Engine, LogError, Outcome, Shard, ShardOptions,
+};
+
+use super::history::{Accepted, History, Life, NEVER};
+use super::judge;
+use super::plan::Plan;
+use super::rng::payload;
+use super::step::{Step, Way};
+
+/// A plan under way, or done.
+#[derive(Debug)]
+pub struct Run {
+    /// The machine.
+    pub sim: Sim,
+    /// What was promised so far.
+    pub history: History,
+    options: ShardOptions,
+    engine: Option<Engine>,
+    shards: Vec<Option<Shard>>,
+    /// Whether calls fail, so that not even reading can be relied on.
+    faulty: bool,
+    life_of_process: Arc<Fuse>,
+    gate: Arc<Gate>,
+    unique: u64,
+}
+
+/// How many more changes of the disk a process lives to see.
+#[derive(Debug)]
+struct Fuse(AtomicI64);
+
+impl Fuse {
+    const FOR_EVER: i64 = i64::MAX / 2;
+
+    fn has_burnt(&self) -> bool {
+        self.0.load(Ordering::SeqCst) <= 0
+    }
+
+    fn check(&self, kind: OpKind) -> io::Result<()> {
+        let left = if kind.changes_disk() {
+            self.0.fetch_sub(1, Ordering::SeqCst)
+        } else {
+            self.0.load(Ordering::SeqCst)
+        };
+        if left > 0 {
+            Ok(())
+        } else {
+            Err(io::Error::other("killed"))
+        }
+    }
+}
+
+/// Holds the next write to a segment until it is opened, so that more appends gather behind it.
+#[derive(Debug, Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum GateState {
+    #[default]
+    Open,
+    /// The next write is held.
+    Armed,
+    /// A write is held.
+    Holding,
+}
+
+impl Gate {
+    fn set(&self, state: GateState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self, kind: OpKind, path: &Path) {
+        let is_held = kind == OpKind::Write && path.extension().is_some_and(|it| it == "seg");
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_held && *state == GateState::Armed {
+            *state = GateState::Holding;
+            self.changed.notify_all();
+            while *state != GateState::Open {
+                state = self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Waits until a write is held, or the gate is open.
+    fn wait_until_held(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while *state == GateState::Armed {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Wakes a thread that is parked.
+#[derive(Debug)]
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn finish(mut append: Pin<Box<Append>>) -> Result<Appended, LogError> {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match append.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+fn batch_of(payloads: &[Vec<u8>]) -> Result<Batch, LogError> {
+    let mut batch = Batch::new();
+    for payload in payloads {
+        batch.push(payload)?;
+    }
+    Ok(batch)
+}
+
+/// What a step came to: its error ends the process, or is a fault that was ordered.
+type Done = Result<(), LogError>;
+
+impl Run {
+    /// Carries out `plan` on a new machine.
+    ///
+    /// # Errors
+    /// What the engine did wrong on the way.
+    pub fn of(plan: &Plan) -> Result<Self, String> {
+        let mut run = Self::new(plan);
+        run.open().map_err(|error| format!("open: {error:?}"))?;
+        for (number, step) in plan.steps.iter().enumerate() {
+            run.step(step)
+                .map_err(|what| format!("step {number}, {step}: {what}"))?;
+        }
+        run.sim.violation().map_or(Ok(run), Err)
+    }
+
+    /// Carries out `plan` on a machine whose calls fail as `order` says, and goes on after errors.
+    ///
+    /// # Errors
+    /// What the engine did wrong all the same.
+    pub fn with_faults(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
+        let mut run = Self::new(plan);
+        run.faulty = true;
+        order(&run.sim);
+        for (number, step) in plan.steps.iter().enumerate() {
+            if run.engine.is_none() && run.open().or_else(|_| run.open()).is_err() {
+                break;
+            }
+            run.step(step)
+                .map_err(|what| format!("step {number}, {step}: {what}"))?;
+        }
+        run.sim.clear_faults();
+        run.faulty = false;
+        Ok(run)
+    }
+
+    fn new(plan: &Plan) -> Self {
+        let sim = Sim::new(plan.seed);
+        Self {
+            history: History::new(sim.now()),
+            sim,
+            options: plan.shard_options(),
+            engine: None,
+            shards: vec![None, None],
+            faulty: false,
+            life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
+            gate: Arc::default(),
+            unique: plan.seed << 32,
+        }
+    }
+
+    /// Goes on with an engine that was recovered on `sim`.
+    pub(super) fn resume(
+        sim: Sim,
+        history: History,
+        recovered: judge::Recovered,
+        options: ShardOptions,
+    ) -> Self {
+        Self {
+            // Other payloads than those of the first run.
+            unique: (1 << 63) | (sim.op_count() << 20),
+            sim,
+            history,
+            options,
+            engine: Some(recovered.engine),
+            shards: recovered.shards,
+            faulty: false,
+            life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
+            gate: Arc::default(),
+        }
+    }
+
+    fn env(&self) -> Env {
+        let (fuse, gate) = (Arc::clone(&self.life_of_process), Arc::clone(&self.gate));
+        hooked(
+            &self.sim.env(),
+            Arc::new(move |kind, path| {
+                gate.pass(kind, path);
+                fuse.check(kind)
+            }),
+        )
+    }
+
+    fn open(&mut self) -> Done {
+        self.engine = Some(judge::open(&self.env())?);
+        Ok(())
+    }
+
+    /// Does one thing.
+    ///
+    /// # Errors
+    /// What the engine did wrong.
+    pub fn step(&mut self, step: &Step) -> Result<(), String> {
+        let done = self.try_step(step)?;
+        if self.life_of_process.has_burnt() {
+            return self.rise_again();
+        }
+        match done {
+            Err(error) if !self.faulty => Err(format!("{error:?}")),
+            _ => Ok(()),
+        }
+    }
+
+    fn try_step(&mut self, step: &Step) -> Result<Done, String> {
+        Ok(match step {
+            Step::Append(at, way, sizes) => self.append(*at, *way, sizes)?,
+            Step::Group(at, batches) => self.group(*at, batches)?,
+            Step::Pass(ms) => {
+                self.sim.advance(Duration::from_millis(*ms));
+                self.clock_changed();
+                Ok(())
+            }
+            Step::Jump(ms) => {
+                self.sim.jump_wall(*ms);
+                self.history.has_jumps = true;
+                self.clock_changed();
+                Ok(())
+            }
+            Step::Maintain => {
+                if let Some(engine) = &self.engine {
+                    engine.maintain();
+                }
+                Ok(())
+            }
+            Step::Reopen => {
+                self.shards = vec![None, None];
+                let closed = self.engine.take().map_or(Ok(()), |engine| engine.close());
+                closed.and_then(|()| self.open())
+            }
+            Step::Kill(changes) => {
+                let changes = i64::try_from(*changes).unwrap_or(Fuse::FOR_EVER);
+                self.life_of_process.0.store(changes, Ordering::SeqCst);
+                Ok(())
+            }
+            Step::Remove(at) => self.remove(*at)?,
+            Step::Check => {
+                for at in 0..self.shards.len() {
+                    if let Err(error) = self.check(at)? {
+                        return Ok(Err(error));
+                    }
+                }
+                Ok(())
+            }
+        })
+    }
+
+    fn clock_changed(&mut self) {
+        let now = self.sim.now();
+        self.history.clock_shows(now, self.sim.op_count());
+    }
+
+    /// Goes on in a new process after this one was killed.
+    fn rise_again(&mut self) -> Result<(), String> {
+        let next = self.sim.process_crash();
+        self.shards = vec![None, None];
+        // What the dead engine still does on its way out happens on the machine that is left behind.
+        let dead = self.engine.take();
+        self.sim = next;
+        self.life_of_process = Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER)));
+        drop(dead);
+        let opened = self.open();
+        opened.map_err(|error| format!("open after a kill: {error:?}"))?;
+        for at in 0..self.shards.len() {
+            let opened = self.look(at)?;
+            opened.map_err(|error| format!("shard {at} after a kill: {error:?}"))?;
+        }
+        Ok(())
+    }
+
+    fn may_fail(&self) -> bool {
+        self.faulty || self.life_of_process.has_burnt()
+    }
+
+    /// Opens shard `at` if it is there, and judges what it shows.
+    fn look(&mut self, at: usize) -> Result<Result<Option<Shard>, LogError>, String> {
+        if let Some(Some(shard)) = self.shards.get(at) {
+            return Ok(Ok(Some(shard.clone())));
+        }
+        let (Some(engine), Some(log)) = (&self.engine, self.history.logs.get_mut(at)) else {
+            return Ok(Err(LogError::Closed));
+        };
+        let opened = engine.shard(&judge::shard_name(log.name)?, self.options.clone());
+        let now = self.sim.op_count();
+        match opened {
+            Ok(shard) => {
+                self.see(at, &shard)?;
+                if let Some(place) = self.shards.get_mut(at) {
+                    *place = Some(shard.clone());
+                }
+                Ok(Ok(Some(shard)))
+            }
+            Err(LogError::ShardNotFound(_)) => {
+                let (_, presence) = log.life_at(now);
+                if presence == super::history::Presence::Yes && !self.may_fail() {
+                    return Err(format!("shard {at} is gone"));
+                }
+                if let Some(log) = self.history.logs.get_mut(at)
+                    && let Some(life) = log.current()
+                {
+                    life.gone = now;
+                }
+                Ok(Ok(None))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Returns the shard, opened, or created if there is none.
+    fn shard(&mut self, at: usize) -> Result<Result<Shard, LogError>, String> {
+        match self.look(at)? {
+            Ok(Some(shard)) => return Ok(Ok(shard)),
+            Ok(None) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        let now = self.sim.op_count();
+        let (Some(engine), Some(log)) = (&self.engine, self.history.logs.get_mut(at)) else {
+            return Ok(Err(LogError::Closed));
+        };
+        log.lives.push(Life::new(now));
+        let created = engine.create_shard(&judge::shard_name(log.name)?, self.options.clone());
+        if let Ok(shard) = &created {
+            if let Some(life) = log.current() {
+                life.created = self.sim.op_count();
+            }
+            if let Some(place) = self.shards.get_mut(at) {
+                *place = Some(shard.clone());
+            }
+        }
+        Ok(created)
+    }
+
+    /// Takes note of what a shard shows after it was opened.
+    fn see(&mut self, at: usize, shard: &Shard) -> Result<(), String> {
+        let now = self.sim.op_count();
+        let may_fail = self.may_fail();
+        match shard.refusal() {
+            Some(LogError::Poisoned(_)) if self.faulty => {}
+            Some(refusal) if !may_fail => return Err(format!("{refusal:?}")),
+            _ => {}
+        }
+        let shown = usize::try_from(shard.durable_end().0).unwrap_or(usize::MAX);
+        let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) else {
+            return Err(format!("shard {at} is there and should not be"));
+        };
+        life.seen(shown, now);
+        self.judge(at, shard)
+    }
+
+    fn judge(&self, at: usize, shard: &Shard) -> Result<(), String> {
+        let now = self.sim.op_count();
+        let log = self.history.logs.get(at);
+        let Some(life) = log.and_then(|log| log.life_at(now).0) else {
+            return Err(format!("shard {at} is there and should not be"));
+        };
+        match judge::judge_shard((&self.history, life), shard, now, self.sim.now().0) {
+            Err(what) if !self.may_fail() => Err(what),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&mut self, at: usize) -> Result<Done, String> {
+        match self.look(at)? {
+            Ok(Some(shard)) => self.judge(at, &shard)?,
+            Ok(None) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        Ok(Ok(()))
+    }
+
+    fn remove(&mut self, at: usize) -> Result<Done, String> {
+        match self.look(at)? {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
+        let begun = self.sim.op_count();
+        let (Some(engine), Some(log)) = (&self.engine, self.history.logs.get_mut(at)) else {
+            return Ok(Err(LogError::Closed));
+        };
+        let removed = engine.remove_shard(&judge::shard_name(log.name)?);
+        let now = self.sim.op_count();
+        if let Some(life) = log.current() {
+            life.removing(begun, removed.is_ok().then_some(now));
+        }
+        if let Some(place) = self.shards.get_mut(at) {
+            *place = None;
+        }
+        Ok(removed)
+    }
+
+    /// Notes that records of these sizes are about to be appended to shard `at`, as one batch, and
+    /// returns them with the place of the first.
+    fn begin(&mut self, at: usize, sizes: &[usize]) -> (usize, Vec<Vec<u8>>) {
+        let begun = self.sim.op_count();
+        let asked_ms = self.sim.now().0;
+        let mut payloads = Vec::new();
+        for size in sizes {
+            self.unique = self.unique.wrapping_add(1);
+            payloads.push(payload(self.unique, *size));
+        }
+        let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) else {
+            return (0, payloads);
+        };
+        let first = life.records.len();
+        for (number, payload) in payloads.iter().enumerate() {
+            life.records.push(Accepted {
+                payload: payload.clone(),
+                time_ms: None,
+                asked_ms,
+                begun,
+                acked: NEVER,
+                gone: NEVER,
+                ends_batch: number.saturating_add(1) == payloads.len(),
+            });
+        }
+        (first, payloads)
+    }
+
+    /// Notes what became of the `count` records from `first` on.
+    fn settle(&mut self, at: usize, first: usize, count: usize, done: &Result<Appended, LogError>) {
+        let now = self.sim.op_count();
+        let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) else {
+            return;
+        };
+        for record in life.records.iter_mut().skip(first).take(count) {
+            match done {
+                Ok(appended) => {
+                    record.acked = now;
+                    record.time_ms = Some(appended.time.0);
+                }
+                // Never to be found.
+                Err(error) if error.outcome() == Outcome::NotApplied => record.gone = 0,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Appends records to shard `at`, all in one batch, and notes what became of them.
+    fn append(&mut self, at: usize, way: Way, sizes: &[usize]) -> Result<Done, String> {
+        let shard = match self.shard(at)? {
+            Ok(shard) => shard,
+            Err(error) => return Ok(Err(error)),
+        };
+        let sizes = match way {
+            Way::One => sizes.get(..1).unwrap_or_default(),
+            _ => sizes,
+        };
+        let (first, payloads) = self.begin(at, sizes);
+        let batch = match batch_of(&payloads) {
+            Ok(batch) => batch,
+            Err(error) => return Err(format!("{error:?}")),
+        };
+        let options = AppendOptions::default();
+        let done = match way {
+            Way::Blocking => shard.append(&batch, options),
+            Way::One => shard.append_one(payloads.first().map_or(&[], Vec::as_slice)),
+            Way::Try => shard.try_append(&batch, options),
+            Way::Future => finish(Box::pin(shard.append_async(batch, options))),
+            Way::Dropped => {
+                let end = shard.durable_end();
+                match drop_under_way(&shard, batch) {
+                    Some(done) => done,
+                    None if shard.durable_end() == end.plus(batch_len(sizes)) => {
+                        // Nobody was told, but everybody can see it.
+                        self.note_shown(at, first);
+                        return Ok(Ok(()));
+                    }
+                    None => return Ok(shard.refusal().map_or(Ok(()), Err)),
+                }
+            }
+        };
+        self.settle(at, first, payloads.len(), &done);
+        Ok(done.map(|_| ()))
+    }
+
+    fn note_shown(&mut self, at: usize, first: usize) {
+        let now = self.sim.op_count();
+        if let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) {
+            for record in life.records.iter_mut().skip(first) {
+                record.acked = now;
+            }
+        }
+    }
+
+    /// Appends several batches to shard `at` so that all but the first are one group.
+    fn group(&mut self, at: usize, batches: &[Vec<usize>]) -> Result<Done, String> {
+        let shard = match self.shard(at)? {
+            Ok(shard) => shard,
+            Err(error) => return Ok(Err(error)),
+        };
+        let begun: Vec<(usize, Vec<Vec<u8>>)> =
+            batches.iter().map(|sizes| self.begin(at, sizes)).collect();
+        let mut sources = Vec::new();
+        for (_, payloads) in &begun {
+            sources.push(batch_of(payloads).map_err(|error| format!("{error:?}"))?);
+        }
+        let gate = Arc::clone(&self.gate);
+        gate.set(GateState::Armed);
+        let done = std::thread::scope(|scope| {
+            let mut sources = sources.into_iter();
+            let leader = sources.next().map(|batch| {
+                let (shard, gate) = (&shard, &gate);
+                scope.spawn(move || {
+                    let done = shard.append(&batch, AppendOptions::default());
+                    gate.set(GateState::Open);
+                    done
+                })
+            });
+            gate.wait_until_held();
+            let mut followers: Vec<_> = sources
+                .map(|batch| Box::pin(shard.append_async(batch, AppendOptions::default())))
+                .collect();
+            let polled: Vec<Poll<_>> = followers
+                .iter_mut()
+                .map(|it| it.as_mut().poll(&mut Context::from_waker(Waker::noop())))
+                .collect();
+            gate.set(GateState::Open);
+            let mut done = Vec::new();
+            done.extend(leader.map(|leader| leader.join().unwrap_or(Err(LogError::Closed))));
+            for (follower, polled) in followers.into_iter().zip(polled) {
+                done.push(match polled {
+                    Poll::Ready(done) => done,
+                    Poll::Pending => finish(follower),
+                });
+            }
+            done
+        });
+        let mut first_error = Ok(());
+        for ((first, payloads), done) in begun.iter().zip(done) {
+            self.settle(at, *first, payloads.len(), &done);
+            if let (Err(error), Ok(())) = (done, &first_error) {
+                first_error = Err(error);
+            }
+        }
+        Ok(first_error)
+    }
+}
+
+fn batch_len(sizes: &[usize]) -> u64 {
+    u64::try_from(sizes.len()).unwrap_or(u64::MAX)
+}
+
+/// Polls an append once, drops it, and waits until the shard is done with it. Returns its result if it
+/// was ready at once.
+fn drop_under_way(shard: &Shard, batch: Batch) -> Option<Result<Appended, LogError>> {
+    let mut append = Box::pin(shard.append_async(batch, AppendOptions::default()));
+    let polled = append
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    if let Poll::Ready(done) = polled {
+        return Some(done);
+    }
+    drop(append);
+    while shard.metrics().queued_bytes > 0 {
+        std::thread::yield_now();
+    }
+    None
+}

@@ -1,0 +1,3 @@
+//! What the harness finds, and that it can fail.
+
+mod sim;
