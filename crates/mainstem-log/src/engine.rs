@@ -310,12 +310,10 @@ impl EngineState {
         // One rename makes it leave as a whole: files removed one by one could leave a hole.
         let shards = self.dir.join(names::SHARDS);
         let leaving = shards.join(names::leaving(name.as_str()));
-        remove_leaving(&**fs, &leaving)?;
+        remove_leaving(&**fs, &shards, &leaving)?;
         fs.rename(&dir, &leaving)
             .map_err(LogError::io("rename", &dir))?;
-        fs.sync_dir(&shards)
-            .map_err(LogError::io("sync", &shards))?;
-        remove_leaving(&**fs, &leaving)
+        remove_leaving(&**fs, &shards, &leaving)
     }
 
     /// Keeps the engine from being closed while a shard is opened, created or removed.
@@ -401,8 +399,8 @@ impl EngineState {
     }
 }
 
-/// Removes the directory at `dir`, which belonged to a shard, if it is there.
-fn remove_leaving(fs: &dyn Fs, dir: &Path) -> Result<(), LogError> {
+/// Removes the directory at `dir` in `shards`, which belonged to a shard, if it is there.
+fn remove_leaving(fs: &dyn Fs, shards: &Path, dir: &Path) -> Result<(), LogError> {
     if fs
         .metadata(dir)
         .map_err(LogError::io("look at", dir))?
@@ -410,6 +408,9 @@ fn remove_leaving(fs: &dyn Fs, dir: &Path) -> Result<(), LogError> {
     {
         return Ok(());
     }
+    // The shard must have lost its name for good before it loses its first file, even if it was another
+    // process that renamed it: otherwise a power cut may bring it back with a hole.
+    fs.sync_dir(shards).map_err(LogError::io("sync", shards))?;
     for file in fs.list(dir).map_err(LogError::io("list", dir))? {
         let path = dir.join(file.name);
         fs.unlink(&path).map_err(LogError::io("remove", &path))?;
@@ -426,7 +427,7 @@ fn finish_removals(env: &Env, dir: &Path) -> Result<(), LogError> {
         .map_err(LogError::io("list", &shards))?
     {
         if entry.is_dir && names::is_leaving(&entry.name) {
-            remove_leaving(&*env.fs, &shards.join(entry.name))?;
+            remove_leaving(&*env.fs, &shards, &shards.join(entry.name))?;
         }
     }
     Ok(())
