@@ -10,7 +10,7 @@ use mainstem_env::sim::{Sim, Strictness};
 use super::judge::{self, Recovered};
 use super::plan::Plan;
 use super::rng::{Rng, mix};
-use super::run::Run;
+use super::run::{CAPACITY, Run};
 use super::state::{Choice, Loss, State};
 use super::step::{Step, Way};
 
@@ -229,6 +229,7 @@ fn go_on(
     let history = run.history.of_survivors(at, &recovered.found);
     let mut next = Run::resume(world.clone(), history, recovered, plan.shard_options());
     let mut rng = Rng::new(!seed_of(plan, state));
+    world.set_capacity(CAPACITY);
     for _ in 0..rng.pick(&[1, 2, 5, 40]) {
         let shard = usize::try_from(rng.below(2)).unwrap_or(0);
         let size = usize::try_from(rng.below(200)).unwrap_or(0);

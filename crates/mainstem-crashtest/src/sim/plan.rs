@@ -32,12 +32,20 @@ impl Plan {
     pub fn random(seed: u64, steps: usize) -> Self {
         let mut rng = Rng::new(seed);
         let segment_bytes = rng.pick(&[4096, 4096, 8192]);
+        // In turn, so that a few seeds in a row have all of them, also together.
+        let extras = [
+            (Extra::Kill, seed % 4 >= 2),
+            (Extra::Remove, matches!(seed % 8, 4 | 6)),
+            (Extra::Jump, matches!(seed % 8, 5 | 7)),
+            (Extra::Fill, seed % 16 >= 12),
+        ];
         let style = Style {
             segment_bytes,
             equal: (seed % 2 == 1).then(|| rng.pick(&[0, 16, 80, 488, 1000])),
-            kills: seed % 4 >= 2,
-            removes: matches!(seed % 8, 4 | 6),
-            jumps: matches!(seed % 8, 5 | 7),
+            extras: extras
+                .into_iter()
+                .filter_map(|(extra, is_on)| is_on.then_some(extra))
+                .collect(),
         };
         Self {
             seed,
@@ -61,23 +69,24 @@ struct Style {
     segment_bytes: u64,
     /// The length of all records, if they are all of the same.
     equal: Option<usize>,
-    kills: bool,
-    removes: bool,
-    jumps: bool,
+    extras: Vec<Extra>,
+}
+
+/// A kind of step that only some plans have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extra {
+    Kill,
+    Remove,
+    Jump,
+    Fill,
 }
 
 impl Style {
     fn step(&self, rng: &mut Rng) -> Step {
         let shard = usize::try_from(rng.below(2)).unwrap_or(0).min(SHARDS.len());
-        if self.kills && rng.below(12) == 0 {
-            return Step::Kill(rng.below(12));
-        }
-        if self.removes && rng.below(16) == 0 {
-            return Step::Remove(shard);
-        }
-        if self.jumps && rng.below(16) == 0 {
-            let hours = i64::try_from(rng.below(60)).unwrap_or(0).saturating_sub(30);
-            return Step::Jump(hours.saturating_mul(i64::try_from(HOUR_MS).unwrap_or(i64::MAX)));
+        let extras = u64::try_from(self.extras.len()).unwrap_or(0);
+        if extras > 0 && rng.below(24) < extras.saturating_mul(2) {
+            return self.extra(shard, rng);
         }
         match rng.below(100) {
             0..40 => {
@@ -112,6 +121,19 @@ impl Style {
             86..91 => Step::Reopen,
             91..95 => Step::Pass(31_000),
             _ => Step::Check,
+        }
+    }
+
+    fn extra(&self, shard: usize, rng: &mut Rng) -> Step {
+        match rng.pick(&self.extras) {
+            Extra::Kill => Step::Kill(rng.below(12)),
+            Extra::Remove => Step::Remove(shard),
+            Extra::Jump => {
+                let hours = i64::try_from(rng.below(60)).unwrap_or(0).saturating_sub(30);
+                Step::Jump(hours.saturating_mul(i64::try_from(HOUR_MS).unwrap_or(i64::MAX)))
+            }
+            Extra::Fill if rng.below(2) == 0 => Step::Fill(rng.below(4 * self.segment_bytes)),
+            Extra::Fill => Step::Free,
         }
     }
 
@@ -201,7 +223,8 @@ mod tests {
             })
             .collect();
         for kind in [
-            "a+", "b+", "a.", "a?", "a~", "a!", "a&", "p", "j", "j-", "m", "r", "k", "xa", "c",
+            "a+", "b+", "a.", "a?", "a~", "a!", "a&", "p", "j", "j-", "m", "r", "k", "xa", "f",
+            "u", "c",
         ] {
             assert!(kinds.contains(kind), "{kind} in {kinds:?}");
         }

@@ -33,6 +33,8 @@ pub struct Run {
     shards: Vec<Option<Shard>>,
     /// Whether calls fail, so that not even reading can be relied on.
     faulty: bool,
+    /// Whether the disk was filled: what needs space may be refused.
+    full: bool,
     life_of_process: Arc<Fuse>,
     gate: Arc<Gate>,
     unique: u64,
@@ -133,6 +135,17 @@ fn finish(mut append: Pin<Box<Append>>) -> Result<Appended, LogError> {
     }
 }
 
+/// Returns whether this is all that is wrong: nothing was done, and once there is room it can be.
+fn is_want_of_space(error: &LogError) -> bool {
+    match error {
+        LogError::StorageFull { .. } => {
+            error.is_retryable() && error.outcome() == Outcome::NotApplied
+        }
+        LogError::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+        _ => false,
+    }
+}
+
 fn batch_of(payloads: &[Vec<u8>]) -> Result<Batch, LogError> {
     let mut batch = Batch::new();
     for payload in payloads {
@@ -140,6 +153,9 @@ fn batch_of(payloads: &[Vec<u8>]) -> Result<Batch, LogError> {
     }
     Ok(batch)
 }
+
+/// The size of a disk that is not full, in bytes.
+pub(super) const CAPACITY: u64 = 1 << 40;
 
 /// What a step came to: its error ends the process, or is a fault that was ordered.
 type Done = Result<(), LogError>;
@@ -188,6 +204,7 @@ impl Run {
             engine: None,
             shards: vec![None, None],
             faulty: false,
+            full: false,
             life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
             gate: Arc::default(),
             unique: plan.seed << 32,
@@ -210,6 +227,7 @@ impl Run {
             engine: Some(recovered.engine),
             shards: recovered.shards,
             faulty: false,
+            full: false,
             life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
             gate: Arc::default(),
         }
@@ -241,6 +259,7 @@ impl Run {
             return self.rise_again();
         }
         match done {
+            Err(error) if self.full && is_want_of_space(&error) => Ok(()),
             Err(error) if !self.faulty => Err(format!("{error:?}")),
             _ => Ok(()),
         }
@@ -270,7 +289,11 @@ impl Run {
             Step::Reopen => {
                 self.shards = vec![None, None];
                 let closed = self.engine.take().map_or(Ok(()), |engine| engine.close());
-                closed.and_then(|()| self.open())
+                match closed {
+                    // The next opening has to look closer, and that is all.
+                    Err(error) if self.full && is_want_of_space(&error) => self.open(),
+                    closed => closed.and_then(|()| self.open()),
+                }
             }
             Step::Kill(changes) => {
                 let changes = i64::try_from(*changes).unwrap_or(Fuse::FOR_EVER);
@@ -278,6 +301,19 @@ impl Run {
                 Ok(())
             }
             Step::Remove(at) => self.remove(*at)?,
+            Step::Fill(left) => {
+                let used = CAPACITY.saturating_sub(self.sim.available_space());
+                if !self.full {
+                    self.sim.set_capacity(used.saturating_add(*left));
+                }
+                self.full = true;
+                Ok(())
+            }
+            Step::Free => {
+                self.sim.set_capacity(CAPACITY);
+                self.full = false;
+                Ok(())
+            }
             Step::Check => {
                 for at in 0..self.shards.len() {
                     if let Err(error) = self.check(at)? {

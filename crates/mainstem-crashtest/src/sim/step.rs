@@ -35,7 +35,8 @@ impl Way {
 /// Written as a word: `a+10,300` appends a batch of two records to shard a (the sign is that of a
 /// [`Way`]), `a&10&5,5` appends two batches that are committed as one group, `p500` lets 500 ms pass,
 /// `j-500` sets the clock back by as much, `m` runs maintenance, `r` closes and opens, `k3` kills the
-/// process after 3 more changes of the disk, `xa` removes shard a, and `c` reads everything.
+/// process after 3 more changes of the disk, `xa` removes shard a, `f4096` fills the disk up to 4096
+/// bytes, `u` frees it, and `c` reads everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "runs carry out all of them")]
 pub enum Step {
@@ -55,6 +56,10 @@ pub enum Step {
     Kill(u64),
     /// Removes a shard with all that is in it.
     Remove(usize),
+    /// Fills the disk until so many bytes are free.
+    Fill(u64),
+    /// Makes room on a disk that was filled.
+    Free,
     /// Reads everything and judges it.
     Check,
 }
@@ -85,6 +90,8 @@ impl fmt::Display for Step {
             Self::Reopen => write!(f, "r"),
             Self::Kill(changes) => write!(f, "k{changes}"),
             Self::Remove(shard) => write!(f, "x{}", letter(*shard)),
+            Self::Fill(left) => write!(f, "f{left}"),
+            Self::Free => write!(f, "u"),
             Self::Check => write!(f, "c"),
         }
     }
@@ -108,6 +115,8 @@ impl FromStr for Step {
             'm' if rest.is_empty() => return Ok(Self::Maintain),
             'r' if rest.is_empty() => return Ok(Self::Reopen),
             'c' if rest.is_empty() => return Ok(Self::Check),
+            'u' if rest.is_empty() => return Ok(Self::Free),
+            'f' => return Ok(Self::Fill(rest.parse().map_err(|_| wrong())?)),
             'p' => return Ok(Self::Pass(rest.parse().map_err(|_| wrong())?)),
             'j' => return Ok(Self::Jump(rest.parse().map_err(|_| wrong())?)),
             'k' => return Ok(Self::Kill(rest.parse().map_err(|_| wrong())?)),
@@ -137,7 +146,7 @@ mod tests {
     fn every_step_is_read_as_it_was_written() {
         for word in [
             "a+10,300", "b.0", "a?7", "b~1,2", "a!5", "a&10&5,5", "p500", "j-500", "m", "r", "k3",
-            "xb", "c",
+            "xb", "f4096", "u", "c",
         ] {
             let step: Step = word.parse().unwrap();
             assert_eq!(step.to_string(), word);
