@@ -18,6 +18,7 @@ enum Command {
     Write(child::Write),
     Read(child::Read),
     Sim(sim::Sim),
+    Faults(sim::Faults),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Write(write) => write.run(),
         Command::Read(read) => read.run(),
         Command::Sim(sim) => sim.run(),
+        Command::Faults(faults) => faults.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -589,6 +589,7 @@ fn take_clean(
             Vec::new()
         }
     };
+    invalidate(env, &path)?;
     env.fs
         .unlink(&path)
         .map_err(LogError::io("remove", &path))?;
@@ -597,6 +598,20 @@ fn take_clean(
         .into_iter()
         .map(|shard| (shard.name.clone(), shard))
         .collect())
+}
+
+/// Makes the note at `path` invalid. If the sync of its removal fails, a power cut may bring it back
+/// later, even though another opening synced the directory again; it must have nothing to say then.
+fn invalidate(env: &Env, path: &Path) -> Result<(), LogError> {
+    let written = env.fs.open(path, OpenMode::ReadWrite).and_then(|file| {
+        file.write_all_at(&[0; manifest::CLEAN_MAGIC.len()], 0)?;
+        file.sync_data()
+    });
+    match written {
+        // Where overwriting takes space, a full disk must not keep readers out.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Ok(()),
+        written => written.map_err(LogError::io("invalidate", path)),
+    }
 }
 
 fn read_small(env: &Env, path: &Path) -> Result<Option<Vec<u8>>, LogError> {

@@ -56,6 +56,11 @@ impl Life {
         }
     }
 
+    /// Returns whether the shard is there after operation `at` for certain, unless it was removed.
+    fn is_certain_at(&self, at: u64) -> bool {
+        self.created <= at && !self.doubts.iter().any(|doubt| doubt.contains(&at))
+    }
+
     /// Returns what may be in the shard after operation `at` at most, by sequence number.
     pub(super) fn possible(&self, at: u64) -> Vec<&Accepted> {
         let possible = |record: &&Accepted| record.begun <= at && record.gone > at;
@@ -64,7 +69,7 @@ impl Life {
 
     /// Takes note that the shard is there and shows its first `shown` records: these stay, and the
     /// others are lost.
-    pub(super) fn seen(&mut self, shown: usize, now: u64) {
+    fn seen(&mut self, shown: usize, now: u64) {
         self.created = self.created.min(now);
         for doubt in &mut self.doubts {
             doubt.end = doubt.end.min(now);
@@ -79,12 +84,9 @@ impl Life {
         }
     }
 
-    /// Takes note that removal was asked for after `begun` operations, and how that ended.
-    pub(super) fn removing(&mut self, begun: u64, removed_at: Option<u64>) {
+    /// Takes note that removal is asked for after `begun` operations.
+    pub(super) fn removing(&mut self, begun: u64) {
         self.doubts.push(begun..NEVER);
-        if let Some(now) = removed_at {
-            self.gone = now;
-        }
     }
 
     /// Returns the life of a shard in which the records `found` are, for good.
@@ -119,25 +121,59 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Returns the life that may be found after operation `at`, and whether it must be.
-    pub(super) fn life_at(&self, at: u64) -> (Option<&Life>, Presence) {
-        match self.lives.iter().rfind(|life| life.begun <= at) {
-            Some(life) if life.gone > at => {
-                let in_doubt = life.doubts.iter().any(|doubt| doubt.contains(&at));
-                let presence = if life.created > at || in_doubt {
-                    Presence::Maybe
-                } else {
-                    Presence::Yes
-                };
-                (Some(life), presence)
+    /// Returns the lives that may be found after operation `at`, with their numbers, the newest first,
+    /// and whether one of them must be. They are more than one where it is undecided whether a removal took effect.
+    pub(super) fn lives_at(&self, at: u64) -> (Vec<(usize, &Life)>, Presence) {
+        let mut lives = Vec::new();
+        let possible = |(_, life): &(usize, &Life)| life.begun <= at && life.gone > at;
+        for (number, life) in self.lives.iter().enumerate().rev().filter(possible) {
+            let is_certain = life.is_certain_at(at);
+            lives.push((number, life));
+            if is_certain {
+                return (lives, Presence::Yes);
             }
-            _ => (None, Presence::No),
+        }
+        let presence = if lives.is_empty() {
+            Presence::No
+        } else {
+            Presence::Maybe
+        };
+        (lives, presence)
+    }
+
+    /// Takes note that nothing of this name is there, unless that may change after a crash.
+    pub(super) fn seen_absent(&mut self, now: u64, may_come_back: bool) {
+        for life in self.lives.iter_mut().filter(|life| life.gone == NEVER) {
+            if !may_come_back || life.is_certain_at(now) {
+                life.gone = now;
+            }
+        }
+    }
+
+    /// Takes note that the newest life was created, for good.
+    pub(super) fn created(&mut self, now: u64) {
+        if let Some((newest, others)) = self.lives.split_last_mut() {
+            newest.created = now;
+            for life in others {
+                life.gone = life.gone.min(now);
+            }
+        }
+    }
+
+    /// Takes note that life `number` is there, and shows its first `shown` records.
+    pub(super) fn seen(&mut self, number: usize, shown: usize, now: u64) {
+        for (other, life) in self.lives.iter_mut().enumerate() {
+            if other == number {
+                life.seen(shown, now);
+            } else {
+                life.gone = life.gone.min(now);
+            }
         }
     }
 
     /// Returns the life that goes on, if there is one.
     pub(super) fn current(&mut self) -> Option<&mut Life> {
-        self.lives.last_mut().filter(|life| life.gone == NEVER)
+        self.lives.iter_mut().rfind(|life| life.gone == NEVER)
     }
 }
 
@@ -180,19 +216,12 @@ impl History {
         begun.map(|(_, now)| *now).max().unwrap_or(TimestampMs(0))
     }
 
-    /// Returns the history of a disk that was found after operation `at`: the first `found` records
-    /// of each shard are there, where `None` means that the shard is not.
-    pub(super) fn of_survivors(&self, at: u64, found: &[Option<usize>]) -> Self {
-        let logs = self.logs.iter().zip(found).map(|(log, found)| {
-            let life = found.and_then(|found| {
-                let mut left = log.life_at(at).0?.possible(at);
-                left.truncate(found);
-                Some(Life::of_found(left.into_iter().cloned().collect()))
-            });
-            Log {
-                name: log.name,
-                lives: life.into_iter().collect(),
-            }
+    /// Returns the history of a disk that was found after operation `at`: of each shard the records in
+    /// `found`, or `None` if it is not there.
+    pub(super) fn of_survivors(&self, at: u64, found: &[Option<Vec<Accepted>>]) -> Self {
+        let logs = self.logs.iter().zip(found).map(|(log, found)| Log {
+            name: log.name,
+            lives: found.iter().cloned().map(Life::of_found).collect(),
         });
         Self {
             logs: logs.collect(),

@@ -108,12 +108,31 @@ pub(super) fn judge_shard(
     }
 }
 
-/// What was found of an engine: its shards, and how many records each has.
+/// Finds which of `lives` a shard shows, and returns its number and how many records it has.
+pub(super) fn which(
+    history: &History,
+    lives: &[(usize, &Life)],
+    shard: &Shard,
+    at: u64,
+    now_ms: u64,
+) -> Result<(usize, usize), String> {
+    let mut wrong = format!("shard {} is there and should not be", shard.name().as_str());
+    // What is wrong with the newest says most.
+    for (number, life) in lives.iter().rev() {
+        match judge_shard((history, life), shard, at, now_ms) {
+            Ok(found) => return Ok((*number, found)),
+            Err(what) => wrong = what,
+        }
+    }
+    Err(wrong)
+}
+
+/// What was found of an engine: its shards, and what each has been given so far.
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) engine: Engine,
     pub(super) shards: Vec<Option<Shard>>,
-    pub(super) found: Vec<Option<usize>>,
+    pub(super) found: Vec<Option<Vec<Accepted>>>,
 }
 
 /// Opens the engine on `sim` after power was lost when `at` operations were done, and checks all of
@@ -128,14 +147,14 @@ pub(super) fn recover(
     let engine = open(&sim.env()).map_err(|error| format!("engine: {error:?}"))?;
     let (mut shards, mut founds) = (Vec::new(), Vec::new());
     for log in &history.logs {
-        let (life, presence) = log.life_at(at);
+        let (lives, presence) = log.lives_at(at);
         let (shard, found) = match engine.shard(&shard_name(log.name)?, options.clone()) {
             Ok(shard) => {
-                let Some(life) = life else {
-                    return Err(format!("shard {} is there and should not be", log.name));
-                };
-                let found = judge_shard((history, life), &shard, at, sim.now().0)?;
-                (Some(shard), Some(found))
+                let (number, found) = which(history, &lives, &shard, at, sim.now().0)?;
+                let life = log.lives.get(number);
+                let mut left = life.map_or(Vec::new(), |life| life.possible(at));
+                left.truncate(found);
+                (Some(shard), Some(left.into_iter().cloned().collect()))
             }
             Err(LogError::ShardNotFound(_)) if presence != Presence::Yes => (None, None),
             Err(error) => return Err(format!("shard {}: {error:?}", log.name)),

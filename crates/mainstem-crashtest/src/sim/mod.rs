@@ -8,6 +8,7 @@
 pub mod command;
 pub mod exhaustive;
 pub mod explore;
+pub mod faults;
 pub mod history;
 pub mod judge;
 pub mod plan;
@@ -18,6 +19,7 @@ pub mod state;
 pub mod step;
 
 pub use command::Sim;
+pub use faults::Faults;
 pub use history::History;
 pub use plan::Plan;
 pub use run::Run;

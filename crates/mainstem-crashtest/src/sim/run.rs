@@ -15,7 +15,7 @@ use mainstem_log::{
     Append, AppendOptions, Appended, Batch, Engine, LogError, Outcome, Shard, ShardOptions,
 };
 
-use super::history::{Accepted, History, Life, NEVER};
+use super::history::{Accepted, History, Life, NEVER, Presence};
 use super::judge;
 use super::plan::Plan;
 use super::rng::payload;
@@ -37,6 +37,8 @@ pub struct Run {
     full: bool,
     life_of_process: Arc<Fuse>,
     gate: Arc<Gate>,
+    /// The kind of call that panics, and after how many of them.
+    bomb: Option<(OpKind, Arc<AtomicI64>)>,
     unique: u64,
 }
 
@@ -115,6 +117,15 @@ impl Gate {
     }
 }
 
+/// Opens a gate when it is dropped.
+struct OpensGate<'a>(&'a Gate);
+
+impl Drop for OpensGate<'_> {
+    fn drop(&mut self) {
+        self.0.set(GateState::Open);
+    }
+}
+
 /// Wakes a thread that is parked.
 #[derive(Debug)]
 struct Unpark(Thread);
@@ -154,6 +165,22 @@ fn batch_of(payloads: &[Vec<u8>]) -> Result<Batch, LogError> {
     Ok(batch)
 }
 
+/// What an ordered panic says.
+const ORDERED: &str = "a panic, as ordered";
+
+/// Returns what `work` does, or `None` if it panics because that was ordered.
+fn unless_ordered<T>(work: impl FnOnce() -> T) -> Result<Option<T>, String> {
+    let mut done = None;
+    let caught = super::explore::caught(|| {
+        done = Some(work());
+        Ok(())
+    });
+    match caught {
+        Err(what) if !what.contains(ORDERED) => Err(what),
+        _ => Ok(done),
+    }
+}
+
 /// The size of a disk that is not full, in bytes.
 pub(super) const CAPACITY: u64 = 1 << 40;
 
@@ -180,19 +207,64 @@ impl Run {
     /// # Errors
     /// What the engine did wrong all the same.
     pub fn with_faults(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
-        let mut run = Self::new(plan);
-        run.faulty = true;
+        let run = Self::new(plan);
         order(&run.sim);
+        run.go_on_after_errors(plan)
+    }
+
+    /// Carries out `plan` while call `nth` of kind `op` panics, and goes on after errors and panics.
+    /// Returns `None` if there are fewer calls.
+    ///
+    /// # Errors
+    /// What the engine did wrong all the same.
+    pub fn with_panic(plan: &Plan, op: OpKind, nth: u64) -> Result<Option<Self>, String> {
+        let mut run = Self::new(plan);
+        let nth = i64::try_from(nth).unwrap_or(i64::MAX);
+        let left = Arc::new(AtomicI64::new(nth));
+        run.bomb = Some((op, Arc::clone(&left)));
+        let run = run.go_on_after_errors(plan)?;
+        // What is still to come, such as the drop of the engine, does not panic any more.
+        let went_off = left.swap(i64::MAX, Ordering::SeqCst) <= 0;
+        Ok(went_off.then_some(run))
+    }
+
+    fn go_on_after_errors(mut self, plan: &Plan) -> Result<Self, String> {
+        let run = &mut self;
+        run.faulty = true;
         for (number, step) in plan.steps.iter().enumerate() {
-            if run.engine.is_none() && run.open().or_else(|_| run.open()).is_err() {
+            let is_open = run.engine.is_some()
+                || unless_ordered(|| run.open())?.is_some_and(|done| done.is_ok())
+                || unless_ordered(|| run.open())?.is_some_and(|done| done.is_ok());
+            if !is_open {
                 break;
             }
-            run.step(step)
-                .map_err(|what| format!("step {number}, {step}: {what}"))?;
+            if let Some(Err(what)) = unless_ordered(|| run.step(step))? {
+                return Err(format!("step {number}, {step}: {what}"));
+            }
         }
         run.sim.clear_faults();
+        run.bomb = None;
         run.faulty = false;
-        Ok(run)
+        Ok(self)
+    }
+
+    /// Returns how often a kind of call was made, failed ones included.
+    pub fn calls(&self, op: OpKind) -> u64 {
+        self.sim.calls(op)
+    }
+
+    /// Starts a new process, and appends to every shard: nothing fails any more.
+    ///
+    /// # Errors
+    /// What the engine did wrong.
+    pub fn begin_again(&mut self) -> Result<(), String> {
+        self.rise_again()?;
+        for at in 0..self.shards.len() {
+            let step = Step::Append(at, Way::Blocking, vec![10, 10]);
+            self.step(&step)
+                .map_err(|what| format!("{step} in a new process: {what}"))?;
+        }
+        Ok(())
     }
 
     fn new(plan: &Plan) -> Self {
@@ -207,6 +279,7 @@ impl Run {
             full: false,
             life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
             gate: Arc::default(),
+            bomb: None,
             unique: plan.seed << 32,
         }
     }
@@ -230,15 +303,21 @@ impl Run {
             full: false,
             life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
             gate: Arc::default(),
+            bomb: None,
         }
     }
 
     fn env(&self) -> Env {
         let (fuse, gate) = (Arc::clone(&self.life_of_process), Arc::clone(&self.gate));
+        let bomb = self.bomb.clone();
         hooked(
             &self.sim.env(),
             Arc::new(move |kind, path| {
                 gate.pass(kind, path);
+                if let Some((op, left)) = &bomb {
+                    let goes_off = *op == kind && left.fetch_sub(1, Ordering::SeqCst) == 1;
+                    assert!(!goes_off, "{ORDERED}");
+                }
                 fuse.check(kind)
             }),
         )
@@ -371,14 +450,14 @@ impl Run {
                 Ok(Ok(Some(shard)))
             }
             Err(LogError::ShardNotFound(_)) => {
-                let (_, presence) = log.life_at(now);
-                if presence == super::history::Presence::Yes && !self.may_fail() {
+                let (_, presence) = log.lives_at(now);
+                if presence == Presence::Yes && !self.may_fail() {
                     return Err(format!("shard {at} is gone"));
                 }
-                if let Some(log) = self.history.logs.get_mut(at)
-                    && let Some(life) = log.current()
-                {
-                    life.gone = now;
+                // While syncs fail, what is gone may come back.
+                let is_faulty = self.faulty;
+                if let Some(log) = self.history.logs.get_mut(at) {
+                    log.seen_absent(now, is_faulty);
                 }
                 Ok(Ok(None))
             }
@@ -400,9 +479,7 @@ impl Run {
         log.lives.push(Life::new(now));
         let created = engine.create_shard(&judge::shard_name(log.name)?, self.options.clone());
         if let Ok(shard) = &created {
-            if let Some(life) = log.current() {
-                life.created = self.sim.op_count();
-            }
+            log.created(self.sim.op_count());
             if let Some(place) = self.shards.get_mut(at) {
                 *place = Some(shard.clone());
             }
@@ -420,20 +497,29 @@ impl Run {
             _ => {}
         }
         let shown = usize::try_from(shard.durable_end().0).unwrap_or(usize::MAX);
-        let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) else {
-            return Err(format!("shard {at} is there and should not be"));
+        let Some(log) = self.history.logs.get(at) else {
+            return Ok(());
         };
-        life.seen(shown, now);
-        self.judge(at, shard)
+        let (lives, _) = log.lives_at(now);
+        let newest = lives.first().map(|(number, _)| *number);
+        let number = match judge::which(&self.history, &lives, shard, now, self.sim.now().0) {
+            Ok((number, _)) => Some(number),
+            Err(what) if !may_fail => return Err(what),
+            Err(_) => newest,
+        };
+        if let (Some(number), Some(log)) = (number, self.history.logs.get_mut(at)) {
+            log.seen(number, shown, now);
+        }
+        Ok(())
     }
 
     fn judge(&self, at: usize, shard: &Shard) -> Result<(), String> {
         let now = self.sim.op_count();
-        let log = self.history.logs.get(at);
-        let Some(life) = log.and_then(|log| log.life_at(now).0) else {
-            return Err(format!("shard {at} is there and should not be"));
+        let Some(log) = self.history.logs.get(at) else {
+            return Ok(());
         };
-        match judge::judge_shard((&self.history, life), shard, now, self.sim.now().0) {
+        let (lives, _) = log.lives_at(now);
+        match judge::which(&self.history, &lives, shard, now, self.sim.now().0) {
             Err(what) if !self.may_fail() => Err(what),
             _ => Ok(()),
         }
@@ -458,13 +544,17 @@ impl Run {
         let (Some(engine), Some(log)) = (&self.engine, self.history.logs.get_mut(at)) else {
             return Ok(Err(LogError::Closed));
         };
-        let removed = engine.remove_shard(&judge::shard_name(log.name)?);
-        let now = self.sim.op_count();
+        // Before the call, which may never return.
         if let Some(life) = log.current() {
-            life.removing(begun, removed.is_ok().then_some(now));
+            life.removing(begun);
         }
         if let Some(place) = self.shards.get_mut(at) {
             *place = None;
+        }
+        let removed = engine.remove_shard(&judge::shard_name(log.name)?);
+        let now = self.sim.op_count();
+        if let (Ok(()), Some(life)) = (&removed, log.current()) {
+            life.gone = now;
         }
         Ok(removed)
     }
@@ -546,12 +636,27 @@ impl Run {
                         self.note_shown(at, first);
                         return Ok(Ok(()));
                     }
-                    None => return Ok(shard.refusal().map_or(Ok(()), Err)),
+                    None => {
+                        let refusal = shard.refusal();
+                        if refusal.is_none() {
+                            // It was refused, and nobody was told.
+                            self.note_refused(at, first);
+                        }
+                        return Ok(refusal.map_or(Ok(()), Err));
+                    }
                 }
             }
         };
         self.settle(at, first, payloads.len(), &done);
         Ok(done.map(|_| ()))
+    }
+
+    fn note_refused(&mut self, at: usize, first: usize) {
+        if let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) {
+            for record in life.records.iter_mut().skip(first) {
+                record.gone = 0;
+            }
+        }
     }
 
     fn note_shown(&mut self, at: usize, first: usize) {
@@ -582,9 +687,8 @@ impl Run {
             let leader = sources.next().map(|batch| {
                 let (shard, gate) = (&shard, &gate);
                 scope.spawn(move || {
-                    let done = shard.append(&batch, AppendOptions::default());
-                    gate.set(GateState::Open);
-                    done
+                    let _opened_at_last = OpensGate(gate);
+                    shard.append(&batch, AppendOptions::default())
                 })
             });
             gate.wait_until_held();
@@ -597,17 +701,19 @@ impl Run {
                 .collect();
             gate.set(GateState::Open);
             let mut done = Vec::new();
-            done.extend(leader.map(|leader| leader.join().unwrap_or(Err(LogError::Closed))));
+            // What became of the append of a thread that panicked, nobody was told.
+            done.extend(leader.map(|leader| leader.join().ok()));
             for (follower, polled) in followers.into_iter().zip(polled) {
-                done.push(match polled {
+                done.push(Some(match polled {
                     Poll::Ready(done) => done,
                     Poll::Pending => finish(follower),
-                });
+                }));
             }
             done
         });
         let mut first_error = Ok(());
         for ((first, payloads), done) in begun.iter().zip(done) {
+            let Some(done) = done else { continue };
             self.settle(at, *first, payloads.len(), &done);
             if let (Err(error), Ok(())) = (done, &first_error) {
                 first_error = Err(error);

@@ -1,3 +1,5 @@
 //! What the harness finds, and that it can fail.
 
+mod faults;
+mod found;
 mod sim;

@@ -4,7 +4,8 @@
 //! * The map is read-only and lives as long as the [`Mapping`], which every view keeps alive.
 //! * A [`Region`](crate::Region) passes on only ranges before the end that its owner published. The
 //!   owner publishes an end when the bytes before it are written and synced, and from then on
-//!   neither writes, cuts nor recycles them. So nobody in this process changes a byte behind a slice.
+//!   neither changes, cuts nor recycles them. So nobody in this process changes a byte behind a
+//!   slice. (A recovery writes the bytes that it found over themselves: each stays what it was.)
 //! * The lock on the data directory keeps other well-behaved processes from writing. One that
 //!   ignores the lock can change bytes under a reader, as it can for any program that maps files.
 //! * A published byte lies within the file, so an access faults only when the medium fails.

@@ -63,6 +63,19 @@ impl SimFile {
     }
 }
 
+/// Returns the position of the first byte that writing `bytes` changes. A recovery writes what it found
+/// over itself, under the eyes of whoever still reads it.
+fn first_change(disk: &Disk, file: u64, bytes: &[u8], position: u64) -> Option<u64> {
+    let mut before = vec![0; bytes.len()];
+    let read = disk
+        .volume()
+        .file(file)
+        .map_or(0, |file| file.read(&mut before, position));
+    let is_changed = |(at, byte): (usize, &u8)| at >= read || before.get(at) != Some(byte);
+    let at = bytes.iter().enumerate().position(is_changed)?;
+    Some(position.saturating_add(to_u64(at)))
+}
+
 /// Panics with the complaint, if there is one, but gives up the disk before, so that others go on.
 fn uphold(disk: MutexGuard<'_, Disk>, complaint: Option<String>) -> MutexGuard<'_, Disk> {
     let Some(complaint) = complaint else {
@@ -88,7 +101,9 @@ impl File for SimFile {
         self.writable()?;
         let mut disk = self.shared.disk();
         if !bytes.is_empty() {
-            let complaint = disk.check_unpublished(self.file, position, "a write");
+            let changed = first_change(&disk, self.file, bytes, position);
+            let complaint =
+                changed.and_then(|from| disk.check_unpublished(self.file, from, "a write"));
             disk = uphold(disk, complaint);
         }
         let fault = disk.strike(OpKind::Write, &self.path);

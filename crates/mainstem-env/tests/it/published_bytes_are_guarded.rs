@@ -42,9 +42,20 @@ fn writing_and_cutting_at_the_published_end_is_fine() {
 #[test]
 fn writing_below_it_panics() {
     let (sim, file, _region) = with_published("/0.seg");
-    assert!(breaks(&sim, || file.write_all_at(&[1], 599).unwrap()));
+    assert!(breaks(&sim, || file.write_all_at(&[2], 599).unwrap()));
     assert!(sim.violation().unwrap().contains("/0.seg"));
     assert_eq!(sim.read_file("/0.seg").unwrap()[599], 1);
+}
+
+/// A recovery does so with what it found.
+#[test]
+fn writing_the_same_below_it_is_fine() {
+    let (sim, file, _region) = with_published("/0.seg");
+    assert!(!breaks(&sim, || file.write_all_at(&[1; 100], 500).unwrap()));
+    // The last byte is another.
+    let mut bytes = [1; 100];
+    bytes[99] = 2;
+    assert!(breaks(&sim, || file.write_all_at(&bytes, 500).unwrap()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{FORMAT_VERSION, checksum};
 use crate::seq::SeqNo;
 
 const ENGINE_MAGIC: [u8; 8] = *b"MNSTMENG";
-const CLEAN_MAGIC: [u8; 8] = *b"MNSTMCLN";
+pub(crate) const CLEAN_MAGIC: [u8; 8] = *b"MNSTMCLN";
 /// The size of the `ENGINE` file, in bytes.
 pub const ENGINE_BYTES: usize = 32;
 

@@ -493,7 +493,9 @@ fn open_clean(
         Err(LogError::Corrupt { .. }) => return Ok(None),
         header => header?,
     };
-    if len < clean.data_end {
+    let has_records = clean.data_end > SegmentHeader::data_start();
+    let is_plausible = (clean.next > clean.segment) == has_records && clean.next >= clean.segment;
+    if len < clean.data_end || !is_plausible {
         return Ok(None);
     }
     // The removal of an old note can get lost if the sync of its directory failed. What was appended
@@ -522,7 +524,6 @@ fn open_clean(
         .filter(|base| **base != clean.segment);
     let mut segments: Vec<Arc<Segment>> = older.map(|base| Arc::new(unread(site, *base))).collect();
     segments.push(Arc::clone(&segment));
-    let has_records = data_end > SegmentHeader::data_start();
     let tail = Tail {
         data_end,
         chain: clean.chain,

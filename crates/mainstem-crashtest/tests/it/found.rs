@@ -1,0 +1,56 @@
+//! What the harness has found so far, one line each: none of it may come back. `docs/reliability.md`
+//! tells what each was.
+
+use mainstem_crashtest::sim::{explore, faults};
+
+/// Plans and states of their disks.
+const STATES: [(&str, &str); 1] = [("78/8192: b!0 k1 xb", "31/StrictPosix/4693701252149856783")];
+
+/// Plans of which every state is to be looked at, since their numbers shift with the engine.
+const PLANS: [&str; 1] = ["78/8192: b!0 k1 xb"];
+
+/// Plans, and kinds of calls of which each may be the one that fails.
+const FAULTS: [(&str, &str); 2] = [
+    (
+        "4/4096: b~457 b+174 b.36 b+20,24,1000 r xb b&26,51&55,704&0 p100957744 b!255",
+        "SyncDir eio/once",
+    ),
+    ("77/4096: b.9 b+300 xb b.22 b+7", "SyncDir eio/forever"),
+];
+
+#[test]
+fn states_that_were_wrong_once_are_right() {
+    for (plan, state) in STATES {
+        let shown = explore::replay(&plan.parse().unwrap(), &state.parse().unwrap());
+        assert_eq!(shown, Ok(()), "{plan} {state}");
+    }
+}
+
+#[test]
+fn plans_that_went_wrong_once_are_right_in_every_state() {
+    let extent = explore::Extent {
+        random_states: 40,
+        again_every: 20,
+        depth: 2,
+    };
+    for plan in PLANS {
+        let tally = explore::Tally::default();
+        let explored = explore::explore(&plan.parse().unwrap(), extent, &tally);
+        assert!(explored.is_ok(), "{explored:?}");
+    }
+}
+
+#[test]
+fn calls_whose_failure_once_led_astray_do_not() {
+    for (plan, calls) in FAULTS {
+        let (kind, how) = calls.split_once(' ').unwrap();
+        for nth in 1.. {
+            let case = format!("{kind}/{nth}/{how}").parse().unwrap();
+            match faults::fail(&plan.parse().unwrap(), case) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(what) => panic!("{plan} {case}: {what}"),
+            }
+        }
+    }
+}
