@@ -10,7 +10,6 @@
 mod ci;
 mod command;
 mod counts;
-mod crash;
 mod deny;
 mod fuzz;
 mod gen_wire;
@@ -140,9 +139,9 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "crash",
-        arguments: "[--seeds N] [--minutes M]",
-        about: crash::ABOUT,
-        run: crash::crash,
+        arguments: "[ARGUMENT]...",
+        about: suites::CRASH_ABOUT,
+        run: suites::crash,
     },
     Task {
         name: "soak",

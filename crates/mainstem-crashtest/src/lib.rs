@@ -7,4 +7,5 @@
 pub mod child;
 pub mod contract;
 pub mod oracle;
+pub mod rot;
 pub mod sim;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mainstem_crashtest::{child, sim};
+use mainstem_crashtest::{child, rot, sim};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Read(child::Read),
     Sim(sim::Sim),
     Faults(sim::Faults),
+    Rot(rot::Rot),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Read(read) => read.run(),
         Command::Sim(sim) => sim.run(),
         Command::Faults(faults) => faults.run(),
+        Command::Rot(rot) => rot.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

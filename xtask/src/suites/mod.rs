@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod clients;
+mod crash;
 mod javascript;
 mod model;
 mod plan;
@@ -9,6 +10,7 @@ mod python;
 mod rust;
 mod soak;
 
+pub(crate) use crash::{ABOUT as CRASH_ABOUT, crash};
 pub(crate) use plan::{ABOUT, ALL, Outcome, run, test};
 pub(crate) use rust::run_loom as loom;
 pub(crate) use soak::{ABOUT as SOAK_ABOUT, soak};

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{javascript, model, python, rust};
+use super::{crash, javascript, model, python, rust};
 use crate::counts::Counts;
 use crate::fuzz;
 use crate::steps::Steps;
@@ -35,6 +35,10 @@ pub(crate) const ALL: &[Suite] = &[
         run: rust::loom,
     },
     Suite {
+        name: "crash",
+        run: crash::tests,
+    },
+    Suite {
         name: "model",
         run: model::tests,
     },
@@ -57,6 +61,7 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, unmodified public client
     SUITE is one of\n  \
     rust        unit and integration tests, and the examples in the documentation\n  \
     loom        the models of the commit core under every interleaving\n  \
+    crash       power lost at every operation, every call failed, every file damaged, simulated\n  \
     model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
     javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n  \

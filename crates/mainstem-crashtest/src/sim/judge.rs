@@ -14,7 +14,7 @@ use super::history::{Accepted, History, Life, Presence};
 pub(super) const DIR: &str = "/data";
 
 /// Opens an engine in which nothing happens that was not asked for.
-pub(super) fn open(env: &Env) -> Result<Engine, LogError> {
+pub(crate) fn open(env: &Env) -> Result<Engine, LogError> {
     let mut options = EngineOptions::default();
     options.maintenance = Maintenance::ByCaller;
     options.read_mode = ReadMode::Mapped;

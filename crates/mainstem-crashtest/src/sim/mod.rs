@@ -10,7 +10,7 @@ pub mod exhaustive;
 pub mod explore;
 pub mod faults;
 pub mod history;
-pub mod judge;
+pub(crate) mod judge;
 pub mod plan;
 pub mod rng;
 pub mod run;

@@ -2,4 +2,5 @@
 
 mod faults;
 mod found;
+mod rot;
 mod sim;

@@ -5,23 +5,19 @@ mod a_clock_that_was_ahead_hides_nothing_of_today;
 #[cfg(test)]
 mod a_closed_engine_touches_nothing;
 #[cfg(test)]
+mod a_group_of_another_life_is_no_part_of_this_one;
+#[cfg(test)]
 mod a_note_of_a_close_is_believed_once;
 #[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
-mod corruption_is_told_from_torn_writes;
-#[cfg(test)]
 mod crash_of_the_process_and_then_of_the_machine;
-#[cfg(test)]
-mod crash_power_loss_keeps_what_was_acknowledged;
 #[cfg(test)]
 mod crash_while_a_shard_is_removed;
 #[cfg(test)]
 mod cut_below_its_index_a_segment_is_read_to_its_end;
 #[cfg(test)]
 mod damage_stays_where_it_is;
-#[cfg(test)]
-mod faults_are_reported_honestly;
 #[cfg(test)]
 mod faults_poison_only_what_they_must;
 #[cfg(test)]
