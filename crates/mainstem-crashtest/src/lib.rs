@@ -6,6 +6,7 @@
 
 pub mod child;
 pub mod contract;
+pub mod history;
 pub mod oracle;
 pub mod rot;
 pub mod sim;

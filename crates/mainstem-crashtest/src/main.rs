@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mainstem_crashtest::{child, rot, sim};
+use mainstem_crashtest::{child, history, rot, sim};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Sim(sim::Sim),
     Faults(sim::Faults),
     Rot(rot::Rot),
+    History(history::Histories),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Sim(sim) => sim.run(),
         Command::Faults(faults) => faults.run(),
         Command::Rot(rot) => rot.run(),
+        Command::History(histories) => histories.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

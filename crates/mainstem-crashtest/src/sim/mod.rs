@@ -13,7 +13,7 @@ pub mod history;
 pub(crate) mod judge;
 pub mod plan;
 pub mod rng;
-pub mod run;
+pub(crate) mod run;
 pub mod shrink;
 pub mod state;
 pub mod step;

@@ -136,7 +136,7 @@ impl Wake for Unpark {
     }
 }
 
-fn finish(mut append: Pin<Box<Append>>) -> Result<Appended, LogError> {
+pub(crate) fn finish(mut append: Pin<Box<Append>>) -> Result<Appended, LogError> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     loop {
         match append.as_mut().poll(&mut Context::from_waker(&waker)) {

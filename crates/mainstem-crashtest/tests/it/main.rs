@@ -2,5 +2,6 @@
 
 mod faults;
 mod found;
+mod history;
 mod rot;
 mod sim;

@@ -48,6 +48,9 @@ pub struct Cursor {
     shard: Arc<ShardState>,
     /// The sequence number of the next record to hand out.
     next: SeqNo,
+    /// The durable mark as it was last looked at. A segment shows a group a moment before the mark
+    /// moves, and the mark is what everybody agrees on.
+    durable: SeqNo,
     spot: Option<Spot>,
     horizon_ms: u64,
 }
@@ -93,6 +96,7 @@ impl Cursor {
         let mut cursor = Self {
             shard: Arc::clone(shard),
             next: durable_end,
+            durable: durable_end,
             spot: None,
             horizon_ms,
         };
@@ -128,7 +132,10 @@ impl Cursor {
         reason = "the record is borrowed from the cursor"
     )]
     pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        let follower = self.spot.as_mut().and_then(|spot| spot.follower(self.next));
+        let follower = match &mut self.spot {
+            Some(spot) if self.next < self.durable => spot.follower(self.next),
+            _ => None,
+        };
         let found = match follower {
             Some(found) => found,
             None => match self.advance() {
@@ -242,7 +249,12 @@ impl Cursor {
             };
             match spot.peek(&mut self.horizon_ms, &self.shard)? {
                 Peek::Record(found) if found.seq < self.next => spot.consume(found),
-                Peek::Record(found) => return Ok(Some(found)),
+                Peek::Record(found) => {
+                    if found.seq >= self.durable {
+                        self.durable = self.shard.watermark.next();
+                    }
+                    return Ok((found.seq < self.durable).then_some(found));
+                }
                 Peek::MoreLater => return Ok(None),
                 Peek::Sealed => {
                     if !self.enter_successor()? {
