@@ -3,9 +3,12 @@
 //! [`contract`] says what a store must offer to be tested: two commands. [`oracle`] knows what was
 //! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
 //! commands: it runs the engine on a simulated disk.
+//!
+//! [`kill`] kills real processes.
 
 pub mod child;
 pub mod contract;
+pub mod kill;
 pub mod oracle;
 pub mod rot;
 pub mod sim;

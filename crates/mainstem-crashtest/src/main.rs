@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mainstem_crashtest::{child, rot, sim};
+use mainstem_crashtest::{child, kill, rot, sim};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -20,18 +20,20 @@ enum Command {
     Sim(sim::Sim),
     Faults(sim::Faults),
     Rot(rot::Rot),
+    Kill(kill::Kill),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Write(write) => write.run(),
-        Command::Read(read) => read.run(),
-        Command::Sim(sim) => sim.run(),
-        Command::Faults(faults) => faults.run(),
-        Command::Rot(rot) => rot.run(),
+        Command::Write(write) => write.run().map(|()| ExitCode::SUCCESS),
+        Command::Read(read) => read.run().map(|()| ExitCode::SUCCESS),
+        Command::Sim(sim) => sim.run().map(|()| ExitCode::SUCCESS),
+        Command::Kill(kill) => kill.run(),
+        Command::Faults(faults) => faults.run().map(|()| ExitCode::SUCCESS),
+        Command::Rot(rot) => rot.run().map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
