@@ -4,7 +4,7 @@
 //! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
 //! commands: it runs the engine on a simulated disk.
 //!
-//! [`kill`] kills real processes.
+//! [`kill`] kills real processes. [`toy`] is a log that can be told to be wrong.
 
 pub mod child;
 pub mod contract;
@@ -12,3 +12,4 @@ pub mod kill;
 pub mod oracle;
 pub mod rot;
 pub mod sim;
+pub mod toy;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mainstem_crashtest::{child, kill, rot, sim};
+use mainstem_crashtest::{child, kill, rot, sim, toy};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Faults(sim::Faults),
     Rot(rot::Rot),
     Kill(kill::Kill),
+    Toy(toy::Toy),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Kill(kill) => kill.run(),
         Command::Faults(faults) => faults.run().map(|()| ExitCode::SUCCESS),
         Command::Rot(rot) => rot.run().map(|()| ExitCode::SUCCESS),
+        Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

@@ -2,5 +2,7 @@
 
 mod faults;
 mod found;
+#[cfg(test)]
+mod kill_tells_right_from_wrong;
 mod rot;
 mod sim;
