@@ -21,6 +21,8 @@ enum Command {
     Faults(sim::Faults),
     Rot(rot::Rot),
     Kill(kill::Kill),
+    #[command(hide = true)]
+    MainstemLog(kill::MainstemLog),
     Toy(toy::Toy),
 }
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Kill(kill) => kill.run(),
         Command::Faults(faults) => faults.run().map(|()| ExitCode::SUCCESS),
         Command::Rot(rot) => rot.run().map(|()| ExitCode::SUCCESS),
+        Command::MainstemLog(log) => log.run(),
         Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
     };
     match done {

@@ -7,6 +7,7 @@
 //!   the reader, then the oracle.
 //! * `process` starts, feeds, stops and kills the commands that `adapter` names; `work` makes what they
 //!   are fed with.
+//! * `mainstem_log` fits the command line of `mainstem` to the contract.
 //!
 //! A killed process leaves what it wrote in the cache of the system, so that nothing here notices a
 //! sync that is missing: that is what cuts of the power are for.
@@ -17,6 +18,7 @@ mod draw;
 mod duel;
 mod fault;
 mod life;
+mod mainstem_log;
 mod plan;
 mod process;
 mod run;
@@ -24,4 +26,5 @@ mod tally;
 mod template;
 mod work;
 
+pub use mainstem_log::MainstemLog;
 pub use run::Kill;
