@@ -17,10 +17,10 @@
 //! Both may be killed at any time, and the reader is run after a crash before the next writer is, or
 //! not at all. While one of them has the store open, another one refuses as above.
 //!
-//! # Positions
+//! # Places
 //! A store that numbers its records may tell the numbers, and they are judged too. The writer adds the
-//! [`Position`] of the first record to an acknowledgement, after a space; the reader adds that of each
-//! record to its line, after a tab. A position that was told once belongs to that record for ever, and
+//! [`Place`] of the first record to an acknowledgement, after a space; the reader adds that of each
+//! record to its line, after a tab. A place that was told once belongs to that record for ever, and
 //! those of one log rise in the order in which the reader prints.
 
 use std::fmt;
@@ -59,23 +59,23 @@ impl fmt::Display for Id {
 
 /// Where a record stands in a store that numbers its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "a position is these two numbers")]
-pub struct Position {
+#[expect(clippy::exhaustive_structs, reason = "a place is these two numbers")]
+pub struct Place {
     /// Which of the store's logs; 0 if there is only one.
     pub log: u32,
     /// The record's number there; numbers rise, and may have gaps.
     pub number: u64,
 }
 
-impl Position {
-    /// Reads a position as [`fmt::Display`] writes it, `None` if it is none.
+impl Place {
+    /// Reads a place as [`fmt::Display`] writes it, `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let (log, number) = pair(text)?;
         Some(Self { log, number })
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.log, self.number)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::contract::{Id, Position};
+use crate::contract::{Id, Place};
 
 /// One append: its records, all or none.
 #[derive(Clone, Debug)]
@@ -25,13 +25,13 @@ struct Lane {
 /// # Invariants
 /// What was acknowledged, or shown once, is there from then on. What a judgement did not find is gone
 /// and never comes back. Of what was sent to a lane since, in one life of the writer, a prefix is there.
-/// A position that was told belongs to one record for ever.
+/// A place that was told belongs to one record for ever.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     lanes: BTreeMap<u32, Lane>,
     life: u64,
-    told: BTreeMap<Position, Id>,
-    positions: BTreeMap<Id, Position>,
+    told: BTreeMap<Place, Id>,
+    places: BTreeMap<Id, Place>,
 }
 
 /// What a judgement found.
@@ -60,10 +60,10 @@ pub enum Violation {
     Torn(Id),
     /// The writer acknowledged what nobody sent.
     AckOfNothing(String),
-    /// A record is said to be at a position other than the one told before.
+    /// A record is said to be at a place other than the one told before.
     Moved(Id),
-    /// A position that was told for one record was given to another.
-    Reused(Position, Id),
+    /// A place that was told for one record was given to another.
+    Reused(Place, Id),
 }
 
 impl fmt::Display for Violation {
@@ -74,11 +74,11 @@ impl fmt::Display for Violation {
             Self::OutOfOrder(id) => write!(f, "record {id} is there twice or out of order"),
             Self::Torn(id) => write!(f, "the append of record {id} is there in part"),
             Self::AckOfNothing(text) => write!(f, "`{text}` was acknowledged and never sent"),
-            Self::Moved(id) => write!(f, "record {id} changed its position"),
-            Self::Reused(position, id) => {
+            Self::Moved(id) => write!(f, "record {id} changed its place"),
+            Self::Reused(place, id) => {
                 write!(
                     f,
-                    "position {position} was told for another record than {id} before"
+                    "place {place} was told for another record than {id} before"
                 )
             }
         }
@@ -116,18 +116,18 @@ impl Oracle {
         self.life = self.life.saturating_add(1);
     }
 
-    /// Takes note of a line that the writer printed: an identity, and maybe a position.
+    /// Takes note of a line that the writer printed: an identity, and maybe a place.
     ///
     /// # Errors
     /// [`Violation::AckOfNothing`] if no append that may be there begins with this identity;
-    /// [`Violation::Moved`] or [`Violation::Reused`] if the position was another record's.
+    /// [`Violation::Moved`] or [`Violation::Reused`] if the place was another record's.
     pub fn acked(&mut self, text: &str) -> Result<(), Violation> {
         let nothing = || Violation::AckOfNothing(text.to_owned());
-        let (identity, position) = match text.split_once(' ') {
+        let (identity, place) = match text.split_once(' ') {
             None => (text, None),
-            Some((identity, position)) => {
-                let position = Position::parse(position).ok_or_else(nothing)?;
-                (identity, Some(position))
+            Some((identity, place)) => {
+                let place = Place::parse(place).ok_or_else(nothing)?;
+                (identity, Some(place))
             }
         };
         let id = Id::parse(identity).ok_or_else(nothing)?;
@@ -138,16 +138,16 @@ impl Oracle {
         };
         let sent = lane.appends.iter_mut().rev().find(begins);
         sent.ok_or_else(nothing)?.acked = true;
-        position.map_or(Ok(()), |position| self.tell(id, position))
+        place.map_or(Ok(()), |place| self.tell(id, place))
     }
 
-    /// Remembers the position of a record.
-    fn tell(&mut self, id: Id, position: Position) -> Result<(), Violation> {
-        if *self.positions.entry(id).or_insert(position) != position {
+    /// Remembers the place of a record.
+    fn tell(&mut self, id: Id, place: Place) -> Result<(), Violation> {
+        if *self.places.entry(id).or_insert(place) != place {
             return Err(Violation::Moved(id));
         }
-        if *self.told.entry(position).or_insert(id) != id {
-            return Err(Violation::Reused(position, id));
+        if *self.told.entry(place).or_insert(id) != id {
+            return Err(Violation::Reused(place, id));
         }
         Ok(())
     }
@@ -169,39 +169,39 @@ impl Oracle {
         &mut self,
         shown: impl IntoIterator<Item = &'a str>,
     ) -> Result<Judged, Violation> {
-        let mut places: BTreeMap<u32, Place> = BTreeMap::new();
+        let mut progress: BTreeMap<u32, Progress> = BTreeMap::new();
         let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         let mut judged = Judged::default();
         for line in shown {
-            let (text, position) = line
+            let (text, place) = line
                 .split_once('\t')
-                .map_or((line, None), |(text, position)| (text, Some(position)));
+                .map_or((line, None), |(text, place)| (text, Some(place)));
             let invented = || Violation::Invented(line.to_owned());
             let id = Id::of_record(text).ok_or_else(invented)?;
             let lane = self.lanes.get_mut(&id.lane).ok_or_else(invented)?;
-            let place = places.entry(id.lane).or_default();
-            let lost = lane.forget_lost(*place, text);
+            let shown_so_far = progress.entry(id.lane).or_default();
+            let lost = lane.forget_lost(*shown_so_far, text);
             judged.lost_unacked = judged.lost_unacked.saturating_add(lost);
-            if lane.at(*place) != Some(text) {
+            if lane.at(*shown_so_far) != Some(text) {
                 let was_sent = lane.appends.iter().flat_map(|sent| &sent.records);
                 return Err(if was_sent.into_iter().any(|sent| sent == text) {
-                    out_of_order(lane, *place, id)
+                    out_of_order(lane, *shown_so_far, id)
                 } else {
                     invented()
                 });
             }
-            lane.step(place);
+            lane.step(shown_so_far);
             judged.found = judged.found.saturating_add(1);
-            if let Some(position) = position {
-                let position = Position::parse(position).ok_or_else(invented)?;
-                if last.insert(position.log, position.number) >= Some(position.number) {
+            if let Some(place) = place {
+                let place = Place::parse(place).ok_or_else(invented)?;
+                if last.insert(place.log, place.number) >= Some(place.number) {
                     return Err(Violation::OutOfOrder(id));
                 }
-                self.tell(id, position)?;
+                self.tell(id, place)?;
             }
         }
         for (number, lane) in &mut self.lanes {
-            let Place { append, record } = places.get(number).copied().unwrap_or_default();
+            let Progress { append, record } = progress.get(number).copied().unwrap_or_default();
             let rest = lane.appends.get(append..).unwrap_or_default();
             if let Some(lost) = rest.iter().find(|sent| sent.acked) {
                 return Err(Violation::Lost(first_id(lost, *number)));
@@ -224,35 +224,35 @@ impl Oracle {
 
 /// How many appends of a lane, and how many records of the next one, were shown.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct Progress {
     append: usize,
     record: usize,
 }
 
 impl Lane {
     /// Returns the record that comes next.
-    fn at(&self, place: Place) -> Option<&str> {
-        let sent = self.appends.get(place.append)?;
-        sent.records.get(place.record).map(String::as_str)
+    fn at(&self, shown_so_far: Progress) -> Option<&str> {
+        let sent = self.appends.get(shown_so_far.append)?;
+        sent.records.get(shown_so_far.record).map(String::as_str)
     }
 
     /// Goes on behind the record that comes next.
-    fn step(&self, place: &mut Place) {
-        place.record = place.record.saturating_add(1);
-        let sent = self.appends.get(place.append);
-        if sent.is_some_and(|sent| sent.records.len() == place.record) {
-            place.append = place.append.saturating_add(1);
-            place.record = 0;
+    fn step(&self, shown_so_far: &mut Progress) {
+        shown_so_far.record = shown_so_far.record.saturating_add(1);
+        let sent = self.appends.get(shown_so_far.append);
+        if sent.is_some_and(|sent| sent.records.len() == shown_so_far.record) {
+            shown_so_far.append = shown_so_far.append.saturating_add(1);
+            shown_so_far.record = 0;
         }
     }
 
     /// Drops the appends that a writer took with it, if `text` begins an append of a later one, and
     /// returns how many they are.
-    fn forget_lost(&mut self, place: Place, text: &str) -> u64 {
-        if place.record > 0 || self.at(place) == Some(text) {
+    fn forget_lost(&mut self, shown_so_far: Progress, text: &str) -> u64 {
+        if shown_so_far.record > 0 || self.at(shown_so_far) == Some(text) {
             return 0;
         }
-        let rest = self.appends.get(place.append..).unwrap_or_default();
+        let rest = self.appends.get(shown_so_far.append..).unwrap_or_default();
         let begins = |sent: &Sent| sent.records.first().is_some_and(|first| first == text);
         let Some(passed) = rest.iter().position(begins) else {
             return 0;
@@ -266,14 +266,14 @@ impl Lane {
             return 0;
         }
         self.appends
-            .drain(place.append..place.append.saturating_add(passed));
+            .drain(shown_so_far.append..shown_so_far.append.saturating_add(passed));
         len(passed)
     }
 }
 
 /// Names what is wrong when a record was sent but is not the one that comes next on its lane.
-fn out_of_order(lane: &Lane, place: Place, id: Id) -> Violation {
-    let Place { append, record } = place;
+fn out_of_order(lane: &Lane, shown_so_far: Progress, id: Id) -> Violation {
+    let Progress { append, record } = shown_so_far;
     match lane.appends.get(append) {
         // Records of the append were passed over, or the append as a whole.
         Some(expected) if record > 0 => Violation::Torn(first_id(expected, id.lane)),
@@ -421,9 +421,9 @@ mod tests {
         judge(&["0-0 0-5", "1-0 1-5"], &[(&zero, "0-5"), (&other, "1-5")]).unwrap();
         let moved = judge(&["0-0 0-5"], &[(&zero, "0-6"), (&other, "0-9")]);
         assert_eq!(moved.unwrap_err(), Violation::Moved(id(0, 0)));
-        let position = Position { log: 0, number: 5 };
+        let place = Place { log: 0, number: 5 };
         let reused = judge(&["0-0 0-5", "1-0 0-5"], &[]).unwrap_err();
-        assert_eq!(reused, Violation::Reused(position, id(1, 0)));
+        assert_eq!(reused, Violation::Reused(place, id(1, 0)));
         let fell = judge(&[], &[(&zero, "0-6"), (&other, "0-5")]).unwrap_err();
         assert_eq!(fell, Violation::OutOfOrder(id(1, 0)));
     }

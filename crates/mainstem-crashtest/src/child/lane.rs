@@ -7,7 +7,7 @@ use anyhow::Result;
 use mainstem_log::{AppendOptions, Appended, Batch, Shard};
 
 use super::block_on::{block_on, poll_once};
-use crate::contract::Position;
+use crate::contract::Place;
 
 /// How many appends of a lane wait for their turn at most.
 const WAITING_MAX: usize = 64;
@@ -21,7 +21,7 @@ pub(super) struct Lane<'shard> {
     pub(super) shard: &'shard Shard,
     /// The number of the shard.
     pub(super) log: u32,
-    pub(super) prints_positions: bool,
+    pub(super) prints_places: bool,
     /// Whether every other stretch of lines is appended by futures, several at a time.
     pub(super) is_asynchronous: bool,
 }
@@ -85,12 +85,12 @@ impl Lane<'_> {
             .next()
             .unwrap_or_default()
             .to_owned();
-        if self.prints_positions {
-            let position = Position {
+        if self.prints_places {
+            let place = Place {
                 log: self.log,
                 number: appended.seqs.start.0,
             };
-            text.extend([" ", &position.to_string()]);
+            text.extend([" ", &place.to_string()]);
         }
         text.push('\n');
         let mut out = std::io::stdout().lock();

@@ -7,16 +7,16 @@ use anyhow::Result;
 use clap::Args;
 use mainstem_log::{Shard, Start};
 
-use crate::contract::Position;
+use crate::contract::Place;
 
 /// Prints every record.
 #[derive(Args, Debug)]
 pub struct Read {
     /// The data directory.
     dir: PathBuf,
-    /// Add to each record its position: the number of its shard and its sequence number.
+    /// Add to each record its place: the number of its shard and its sequence number.
     #[arg(long)]
-    positions: bool,
+    places: bool,
 }
 
 impl Read {
@@ -45,9 +45,9 @@ impl Read {
             match cursor.next() {
                 Ok(Some(record)) => {
                     out.write_all(record.payload())?;
-                    if self.positions {
+                    if self.places {
                         let number = record.seq().0;
-                        write!(out, "\t{}", Position { log, number })?;
+                        write!(out, "\t{}", Place { log, number })?;
                     }
                     out.write_all(b"\n")?;
                 }

@@ -21,9 +21,9 @@ use crate::contract::Id;
 pub struct Write {
     /// The data directory, created if it is missing.
     dir: PathBuf,
-    /// Add to each acknowledgement the position of its first record.
+    /// Add to each acknowledgement the place of its first record.
     #[arg(long)]
-    positions: bool,
+    places: bool,
     /// Over how many shards the lanes are spread; a lane stays in one. The same for the life of a store.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: u32,
@@ -130,7 +130,7 @@ impl Write {
         let lane = Lane {
             shard: shard.context("a shard of that number")?,
             log,
-            prints_positions: self.positions,
+            prints_places: self.places,
             is_asynchronous: self.asynchronous,
         };
         let (sender, lines) = Lane::queue();

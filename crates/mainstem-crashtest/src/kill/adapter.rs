@@ -33,7 +33,7 @@ impl Adapter {
             return write.command(dir);
         }
         let mut command = this()?;
-        command.arg("write").arg(dir).arg("--positions");
+        command.arg("write").arg(dir).arg("--places");
         command.args(["--shards", &shards.to_string()]);
         if style.readers > 0 {
             command.args(["--readers", &style.readers.to_string()]);
@@ -57,7 +57,7 @@ impl Adapter {
             return read.command(dir);
         }
         let mut command = this()?;
-        command.arg("read").arg(dir).arg("--positions");
+        command.arg("read").arg(dir).arg("--places");
         Ok(command)
     }
 }

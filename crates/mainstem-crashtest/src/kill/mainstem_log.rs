@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use mainstem_env::Env;
 
-use crate::contract::Position;
+use crate::contract::Place;
 
 /// `mainstem log append` and `mainstem log read` as the contract asks for them.
 #[derive(Args, Clone, Debug)]
@@ -90,7 +90,7 @@ impl Target {
             };
             let first = unacked.recv().context("an acknowledgement of nothing")?;
             let mut out = std::io::stdout().lock();
-            writeln!(out, "{first} {}", Position { log: 0, number })?;
+            writeln!(out, "{first} {}", Place { log: 0, number })?;
             out.flush()?;
         }
         Ok(Some(append.wait()?))
@@ -111,11 +111,11 @@ impl Target {
             let number = words.next().and_then(|number| number.parse().ok());
             let number = number.with_context(|| format!("no sequence number in `{line}`"))?;
             // The arrival time is of no interest. Only the first record of a batch has the number.
-            let mut position = Some(Position { log: 0, number });
+            let mut place = Some(Place { log: 0, number });
             for record in words.skip(1) {
                 out.write_all(record.as_bytes())?;
-                if let Some(position) = position.take() {
-                    write!(out, "\t{position}")?;
+                if let Some(place) = place.take() {
+                    write!(out, "\t{place}")?;
                 }
                 out.write_all(b"\n")?;
             }

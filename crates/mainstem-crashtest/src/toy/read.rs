@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::defect::Defect;
 use super::log::Log;
-use crate::contract::Position;
+use crate::contract::Place;
 
 /// Prints every record.
 #[derive(Args, Clone, Debug)]
@@ -27,7 +27,7 @@ impl Read {
         for frame in frames {
             for (number, record) in (frame.number..).zip(frame.records()) {
                 out.write_all(record)?;
-                writeln!(out, "\t{}", Position { log: 0, number })?;
+                writeln!(out, "\t{}", Place { log: 0, number })?;
             }
         }
         out.flush()?;

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::defect::Defect;
 use super::log::Log;
-use crate::contract::Position;
+use crate::contract::Place;
 
 /// Appends the lines of standard input.
 #[derive(Args, Clone, Debug)]
@@ -66,7 +66,7 @@ fn acknowledge(line: &str, number: Option<u64>) -> Result<()> {
         .unwrap_or_default()
         .to_owned();
     if let Some(number) = number {
-        text.extend([" ", &Position { log: 0, number }.to_string()]);
+        text.extend([" ", &Place { log: 0, number }.to_string()]);
     }
     text.push('\n');
     let mut out = std::io::stdout().lock();
