@@ -21,6 +21,7 @@ enum Command {
     Faults(sim::Faults),
     Rot(rot::Rot),
     Kill(kill::Kill),
+    Syscalls(kill::Syscalls),
     #[command(hide = true)]
     MainstemLog(kill::MainstemLog),
     Toy(toy::Toy),
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Kill(kill) => kill.run(),
         Command::Faults(faults) => faults.run().map(|()| ExitCode::SUCCESS),
         Command::Rot(rot) => rot.run().map(|()| ExitCode::SUCCESS),
+        Command::Syscalls(syscalls) => syscalls.run(),
         Command::MainstemLog(log) => log.run(),
         Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
     };

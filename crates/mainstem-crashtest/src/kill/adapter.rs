@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::plan::Style;
 use super::template::Template;
@@ -18,6 +18,21 @@ pub(super) enum Adapter {
 }
 
 impl Adapter {
+    /// Returns the adapter that the two commands make, or our own without them.
+    ///
+    /// # Errors
+    /// When one is missing or cannot be understood.
+    pub(super) fn parse(write: Option<&str>, read: Option<&str>) -> Result<Self> {
+        match (write, read) {
+            (Some(write), Some(read)) => Ok(Self::Commands {
+                write: Template::parse(write).context("--write")?,
+                read: Template::parse(read).context("--read")?,
+            }),
+            (None, None) => Ok(Self::Ours),
+            _ => bail!("--write and --read go together"),
+        }
+    }
+
     /// Returns the writer of the store in `dir`. Only our own knows about `style`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use mainstem_env::Env;
 use super::adapter::Adapter;
 use super::fault::{Failure, Fault, Who};
 use super::life::Life;
-use super::plan::{CyclePlan, End, LifePlan, StorePlan};
+use super::plan::{CyclePlan, End, LifePlan, StorePlan, Style};
 use super::process::{Heard, Process, STUCK};
 use super::tally::Tally;
 use super::work::Work;
@@ -19,10 +19,10 @@ use crate::oracle::Oracle;
 #[derive(Debug)]
 pub(super) struct Store<'run> {
     pub(super) env: &'run Env,
-    adapter: &'run Adapter,
-    dir: PathBuf,
-    seed: u64,
-    shards: u32,
+    pub(super) adapter: &'run Adapter,
+    pub(super) dir: PathBuf,
+    pub(super) seed: u64,
+    pub(super) shards: u32,
     pub(super) oracle: Oracle,
     /// What the writers are fed with; the second one is for the second of two writers at once.
     pub(super) works: [Work; 2],
@@ -62,13 +62,34 @@ impl<'run> Store<'run> {
         for after in &plan.reader_kills {
             self.kill_reader(*after, tally)?;
         }
+        self.read_and_judge(tally)?;
+        tally.cycles = tally.cycles.saturating_add(1);
+        Ok(())
+    }
+
+    /// Runs the reader to its end and has the oracle judge what it prints.
+    pub(super) fn read_and_judge(&mut self, tally: &mut Tally) -> Result<(), Failure> {
         let shown = self.read(tally)?;
         let judged = self.oracle.judge(shown.iter().map(String::as_str))?;
-        tally.cycles = tally.cycles.saturating_add(1);
         tally.shown_records = tally.shown_records.saturating_add(judged.found);
         tally.kept_unacked = tally.kept_unacked.saturating_add(judged.kept_unacked);
         tally.lost_unacked = tally.lost_unacked.saturating_add(judged.lost_unacked);
         Ok(())
+    }
+
+    /// Lets one writer work and kills it after some acknowledgements.
+    ///
+    /// # Errors
+    /// As [`Store::cycle`].
+    pub(super) fn kill_one(&mut self, tally: &mut Tally) -> Result<(), Failure> {
+        let plan = LifePlan {
+            end: End::AfterAcks(12, Duration::ZERO),
+            window: 6,
+            pause: None,
+            is_duel: false,
+            style: Style::default(),
+        };
+        self.live(&plan, tally)
     }
 
     fn live(&mut self, plan: &LifePlan, tally: &mut Tally) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ pub(super) struct Life {
     window: usize,
     /// The appends that were sent and not acknowledged, by their first record, and how many records
     /// each has.
-    unacked: BTreeMap<Id, u64>,
+    pub(super) unacked: BTreeMap<Id, u64>,
     acked: u64,
 }
 
@@ -63,9 +63,13 @@ impl Store<'_> {
     /// Sends until the window is full.
     pub(super) fn feed(&mut self, life: &mut Life) {
         for _ in 0..life.room() {
-            let Some(work) = self.works.get_mut(life.work) else {
-                return;
-            };
+            self.feed_one(life);
+        }
+    }
+
+    /// Sends one append.
+    pub(super) fn feed_one(&mut self, life: &mut Life) {
+        if let Some(work) = self.works.get_mut(life.work) {
             let records = work.append();
             self.oracle.sent(&records);
             life.send(&records);

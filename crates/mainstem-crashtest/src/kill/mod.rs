@@ -7,6 +7,8 @@
 //!   the reader, then the oracle.
 //! * `process` starts, feeds, stops and kills the commands that `adapter` names; `work` makes what they
 //!   are fed with.
+//! * `syscalls` is a command of its own: `inject` has one call of the system fail, by strace, in a life
+//!   of the writer that `faulty` leads to its end.
 //! * `mainstem_log` fits the command line of `mainstem` to the contract.
 //!
 //! A killed process leaves what it wrote in the cache of the system, so that nothing here notices a
@@ -14,17 +16,22 @@
 
 mod adapter;
 mod cycle;
+mod dirs;
 mod draw;
 mod duel;
 mod fault;
+mod faulty;
+mod inject;
 mod life;
 mod mainstem_log;
 mod plan;
 mod process;
 mod run;
+mod syscalls;
 mod tally;
 mod template;
 mod work;
 
 pub use mainstem_log::MainstemLog;
 pub use run::Kill;
+pub use syscalls::Syscalls;

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
 use mainstem_env::{Elapsed, Env};
 
 use super::adapter::Adapter;
 use super::cycle::Store;
+use super::dirs::{make_base, random_seed, remove_all};
 use super::fault::{Failure, Fault};
 use super::plan::StorePlan;
 use super::tally::Tally;
-use super::template::Template;
 
 /// Kills real processes at random moments and judges what their store shows afterwards.
 ///
@@ -71,7 +71,7 @@ impl Kill {
     /// # Errors
     /// When a command cannot be started or the directory cannot be used.
     pub fn run(&self) -> Result<ExitCode> {
-        let adapter = match self.adapter() {
+        let adapter = match Adapter::parse(self.write.as_deref(), self.read.as_deref()) {
             Ok(adapter) => adapter,
             Err(error) => {
                 eprintln!("error: {error:#}");
@@ -80,7 +80,7 @@ impl Kill {
         };
         let env = Env::real();
         let seed = self.seed.map_or_else(|| random_seed(&env), Ok)?;
-        let base = self.base(&env)?;
+        let base = make_base(&env, self.dir.as_deref())?;
         let start = env.clock.elapsed();
         println!("kill: seed {seed}, stores in {}", base.display());
         let mut run = Run {
@@ -107,34 +107,6 @@ impl Kill {
             }
             Err(Stop::Harness(error)) => Err(error),
         }
-    }
-
-    fn adapter(&self) -> Result<Adapter> {
-        match (&self.write, &self.read) {
-            (Some(write), Some(read)) => Ok(Adapter::Commands {
-                write: Template::parse(write).context("--write")?,
-                read: Template::parse(read).context("--read")?,
-            }),
-            (None, None) => Ok(Adapter::Ours),
-            _ => bail!("--write and --read go together"),
-        }
-    }
-
-    /// Makes and returns the directory of all stores.
-    fn base(&self, env: &Env) -> Result<PathBuf> {
-        let dir = match &self.dir {
-            Some(dir) => dir.clone(),
-            None => {
-                let name = format!("mainstem-crashtest-{}", std::process::id());
-                std::env::temp_dir().join(name)
-            }
-        };
-        let dir = std::path::absolute(&dir)?;
-        let is_there = env.fs.metadata(&dir).with_context(|| show(&dir))?;
-        if is_there.is_none() {
-            env.fs.create_dir(&dir).with_context(|| show(&dir))?;
-        }
-        Ok(dir)
     }
 
     /// Returns the command that repeats what happened to one store.
@@ -236,31 +208,4 @@ impl Run {
             println!("{}", self.tally.progress(now.since(self.start)));
         }
     }
-}
-
-fn random_seed(env: &Env) -> Result<u64> {
-    let mut bytes = [0; 8];
-    env.random.fill(&mut bytes).context("a random seed")?;
-    // Short enough to be typed.
-    Ok(u64::from_le_bytes(bytes) >> 24)
-}
-
-/// Removes a directory with everything in it, if it is there.
-fn remove_all(env: &Env, dir: &Path) -> Result<()> {
-    if env.fs.metadata(dir).with_context(|| show(dir))?.is_none() {
-        return Ok(());
-    }
-    for entry in env.fs.list(dir).with_context(|| show(dir))? {
-        let path = dir.join(&entry.name);
-        if entry.is_dir {
-            remove_all(env, &path)?;
-        } else {
-            env.fs.unlink(&path).with_context(|| show(&path))?;
-        }
-    }
-    env.fs.remove_dir(dir).with_context(|| show(dir))
-}
-
-fn show(path: &Path) -> String {
-    path.display().to_string()
 }
