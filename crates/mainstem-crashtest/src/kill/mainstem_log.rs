@@ -52,9 +52,29 @@ impl MainstemLog {
             What::Write(target) => target.write()?,
             What::Read(target) => target.read()?,
         };
-        let code = status.map_or(Some(0), |status| status.code());
-        let code = code.and_then(|code| u8::try_from(code).ok());
-        Ok(ExitCode::from(code.unwrap_or(1)))
+        let Some(status) = status else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        Ok(code.map_or_else(
+            || {
+                // Whoever is killed cannot say so.
+                eprintln!(
+                    "{} ended with {status}",
+                    self.what.target().program.display()
+                );
+                ExitCode::FAILURE
+            },
+            ExitCode::from,
+        ))
+    }
+}
+
+impl What {
+    fn target(&self) -> &Target {
+        match self {
+            Self::Write(target) | Self::Read(target) => target,
+        }
     }
 }
 
@@ -125,20 +145,26 @@ impl Target {
     }
 }
 
-/// Hands lines on to the program, and their first words to whoever waits for the acknowledgement.
-fn hand_on(mut input: ChildStdin, first_words: &SyncSender<String>) {
-    for line in std::io::stdin().lock().lines() {
-        let Ok(mut line) = line else { return };
-        let first = line
-            .split([' ', '\t'])
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        line.push('\n');
-        if first_words.send(first).is_err() || input.write_all(line.as_bytes()).is_err() {
-            return;
-        }
+/// Hands lines on to the program, and their first words to whoever waits for the acknowledgement. Ends
+/// the process when that fails: the program would take it for the end of the input.
+fn hand_on(input: ChildStdin, first_words: &SyncSender<String>) {
+    if let Err(error) = hand_on_all(input, first_words) {
+        eprintln!("error: {error:#}");
+        std::process::exit(1);
     }
+}
+
+fn hand_on_all(mut input: ChildStdin, first_words: &SyncSender<String>) -> Result<()> {
+    for line in std::io::stdin().lock().lines() {
+        let mut line = line.context("standard input")?;
+        let first = line.split([' ', '\t']).next().unwrap_or_default();
+        let sent = first_words.send(first.to_owned());
+        sent.context("nobody waits for acknowledgements any more")?;
+        line.push('\n');
+        let written = input.write_all(line.as_bytes());
+        written.context("the program reads no more")?;
+    }
+    Ok(())
 }
 
 fn is_there(path: &Path) -> Result<bool> {

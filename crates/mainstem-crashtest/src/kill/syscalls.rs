@@ -47,8 +47,8 @@ pub struct Syscalls {
     dir: Option<PathBuf>,
 }
 
-/// What strace adds to a call that it had fail.
-const INJECTED: &str = "(INJECTED)";
+/// What strace writes when a call failed because of it, or a process died, maybe not the first one.
+const HARMED: [&str; 2] = ["(INJECTED)", "+++ killed by SIGKILL"];
 /// The least time between two lines about the progress.
 const PROGRESS: Duration = Duration::from_secs(10);
 
@@ -195,7 +195,8 @@ impl Run {
             Ok(took)
         })?;
         // Threads make it differ from run to run how many calls there are.
-        let is_harmed = took == Took::Dying || read_text(&self.env, &trace)?.contains(INJECTED);
+        let text = read_text(&self.env, &trace)?;
+        let is_harmed = took == Took::Dying || HARMED.iter().any(|mark| text.contains(mark));
         Ok(if is_harmed { took } else { Took::Unharmed })
     }
 

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// A mistake. Each is one that a killed process brings to light.
+/// A mistake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Defect {
@@ -31,4 +31,7 @@ pub enum Defect {
     StaleLock,
     /// A torn frame at the end is taken for damage.
     RefuseTornTail,
+    /// A write that fails is taken for one that did not. Killing does not bring this to light: a call of
+    /// the system has to fail.
+    IgnoreWriteErrors,
 }

@@ -154,7 +154,10 @@ impl Log {
         let half = HEADER_BYTES.saturating_add(frame.payload.len() / 2);
         let (begin, rest) = bytes.split_at(half.min(bytes.len()));
         for part in [begin, rest] {
-            self.file.write_all_at(part, self.position)?;
+            let written = self.file.write_all_at(part, self.position);
+            if self.defect != Defect::IgnoreWriteErrors {
+                written?;
+            }
             self.file.sync_data()?;
             self.position = self.position.saturating_add(u64::try_from(part.len())?);
         }

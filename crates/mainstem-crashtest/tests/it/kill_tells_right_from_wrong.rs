@@ -44,9 +44,10 @@ fn the_toy_as_it_should_be_passes() {
 }
 
 #[test]
-fn every_mistake_of_the_toy_is_found() {
+fn every_mistake_that_a_kill_can_show_is_found() {
     for defect in Defect::value_variants() {
-        if *defect == Defect::None {
+        // The last one needs a call of the system to fail; `cargo xtask test kill` has that.
+        if matches!(defect, Defect::None | Defect::IgnoreWriteErrors) {
             continue;
         }
         let output = toy(*defect, CYCLES);
