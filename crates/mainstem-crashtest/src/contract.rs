@@ -3,7 +3,7 @@
 //! # The writer
 //! Opens or creates the store in a directory, and reads lines from its standard input until that
 //! ends. Each line is one append: one record, or several that are separated by tabs and are kept all
-//! or not at all. A record is `LANE-NUMBER FILLER`: printable, without tab and newline. Appends of a
+//! or not at all; it has at most 32 KiB. A record is `LANE-NUMBER FILLER`: printable, without tab and newline. Appends of a
 //! lane are kept in the order of their lines; between lanes there is no order. Once an append is
 //! durable the writer prints the identity (the first word) of its first record, alone in a line, and
 //! flushes. It exits with 0 after its input ended and everything is acknowledged. It exits with
@@ -15,7 +15,13 @@
 //! something is damaged, after what can be read before the damage.
 //!
 //! Both may be killed at any time, and the reader is run after a crash before the next writer is, or
-//! not at all.
+//! not at all. While one of them has the store open, another one refuses as above.
+//!
+//! # Places
+//! A store that numbers its records may tell the numbers, and they are judged too. The writer adds the
+//! [`Place`] of the first record to an acknowledgement, after a space; the reader adds that of each
+//! record to its line, after a tab. A place that was told once belongs to that record for ever, and
+//! those of one log rise in the order in which the reader prints.
 
 use std::fmt;
 
@@ -35,13 +41,8 @@ pub struct Id {
 impl Id {
     /// Reads an identity as [`fmt::Display`] writes it, `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
-        let (lane, number) = text.split_once('-')?;
-        let id = Self {
-            lane: lane.parse().ok()?,
-            number: number.parse().ok()?,
-        };
-        // One way to write it only, lest a damaged record pass for another.
-        (id.to_string() == text).then_some(id)
+        let (lane, number) = pair(text)?;
+        Some(Self { lane, number })
     }
 
     /// Returns the identity of a record of the contract.
@@ -53,6 +54,30 @@ impl Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.lane, self.number)
+    }
+}
+
+/// Where a record stands in a store that numbers its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a place is these two numbers")]
+pub struct Place {
+    /// Which of the store's logs; 0 if there is only one.
+    pub log: u32,
+    /// The record's number there; numbers rise, and may have gaps.
+    pub number: u64,
+}
+
+impl Place {
+    /// Reads a place as [`fmt::Display`] writes it, `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (log, number) = pair(text)?;
+        Some(Self { log, number })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.log, self.number)
     }
 }
 
@@ -74,6 +99,24 @@ pub fn record(id: Id, filler: usize, seed: u64) -> String {
 /// Joins the records of one append into the line that a writer reads.
 pub fn line(records: &[String]) -> String {
     records.join("\t")
+}
+
+/// Says whether `text` is a record that [`record`] makes with this seed.
+pub fn is_record(text: &str, seed: u64) -> bool {
+    Id::of_record(text).is_some_and(|id| {
+        let filler = text
+            .len()
+            .checked_sub(id.to_string().len().saturating_add(1));
+        filler.is_some_and(|filler| record(id, filler, seed) == text)
+    })
+}
+
+/// Reads two numbers with a hyphen between, as they are written when nobody adds zeros or signs: there
+/// is one way only, lest a damaged record pass for another.
+fn pair(text: &str) -> Option<(u32, u64)> {
+    let (first, second) = text.split_once('-')?;
+    let (first, second): (u32, u64) = (first.parse().ok()?, second.parse().ok()?);
+    (format!("{first}-{second}") == text).then_some((first, second))
 }
 
 fn mix(value: u64) -> u64 {
@@ -109,5 +152,11 @@ mod tests {
         assert_eq!(Id::of_record(&text), Some(id));
         assert_eq!(text.split(' ').count(), 2);
         assert_eq!(text.len(), "1-2 ".len() + 50);
+        assert!(is_record(&text, 7) && is_record(&record(id, 0, 7), 7));
+        let changed = text.replacen("1-2", "1-3", 1);
+        for wrong in [&text[1..], &text[..3], &changed, "1-2", ""] {
+            assert!(!is_record(wrong, 7), "{wrong}");
+        }
+        assert!(!is_record(&text, 8));
     }
 }

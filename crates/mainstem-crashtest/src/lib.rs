@@ -3,10 +3,14 @@
 //! [`contract`] says what a store must offer to be tested: two commands. [`oracle`] knows what was
 //! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
 //! commands: it runs the engine on a simulated disk.
+//!
+//! [`kill`] kills real processes. [`toy`] is a log that can be told to be wrong.
 
 pub mod child;
 pub mod contract;
 pub mod history;
+pub mod kill;
 pub mod oracle;
 pub mod rot;
 pub mod sim;
+pub mod toy;

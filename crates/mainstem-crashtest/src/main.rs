@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mainstem_crashtest::{child, history, rot, sim};
+use mainstem_crashtest::{child, history, kill, rot, sim, toy};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -21,19 +21,28 @@ enum Command {
     Faults(sim::Faults),
     Rot(rot::Rot),
     History(history::Histories),
+    Kill(kill::Kill),
+    Syscalls(kill::Syscalls),
+    #[command(hide = true)]
+    MainstemLog(kill::MainstemLog),
+    Toy(toy::Toy),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Write(write) => write.run(),
-        Command::Read(read) => read.run(),
-        Command::Sim(sim) => sim.run(),
-        Command::Faults(faults) => faults.run(),
-        Command::Rot(rot) => rot.run(),
-        Command::History(histories) => histories.run(),
+        Command::Write(write) => write.run().map(|()| ExitCode::SUCCESS),
+        Command::Read(read) => read.run().map(|()| ExitCode::SUCCESS),
+        Command::Sim(sim) => sim.run().map(|()| ExitCode::SUCCESS),
+        Command::Faults(faults) => faults.run().map(|()| ExitCode::SUCCESS),
+        Command::Rot(rot) => rot.run().map(|()| ExitCode::SUCCESS),
+        Command::History(histories) => histories.run().map(|()| ExitCode::SUCCESS),
+        Command::Kill(kill) => kill.run(),
+        Command::Syscalls(syscalls) => syscalls.run(),
+        Command::MainstemLog(log) => log.run(),
+        Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::contract::Id;
+use crate::contract::{Id, Place};
 
 /// One append: its records, all or none.
 #[derive(Clone, Debug)]
 struct Sent {
     records: Vec<String>,
     acked: bool,
+    /// How often the writer had been started anew when this was sent.
+    life: u64,
 }
 
 /// The appends of one lane that are, or may be, in the store, oldest first.
@@ -22,10 +24,14 @@ struct Lane {
 ///
 /// # Invariants
 /// What was acknowledged, or shown once, is there from then on. What a judgement did not find is gone
-/// and never comes back. Each lane is a prefix of what was sent to it since.
+/// and never comes back. Of what was sent to a lane since, in one life of the writer, a prefix is there.
+/// A place that was told belongs to one record for ever.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     lanes: BTreeMap<u32, Lane>,
+    life: u64,
+    told: BTreeMap<Place, Id>,
+    places: BTreeMap<Id, Place>,
 }
 
 /// What a judgement found.
@@ -54,6 +60,10 @@ pub enum Violation {
     Torn(Id),
     /// The writer acknowledged what nobody sent.
     AckOfNothing(String),
+    /// A record is said to be at a place other than the one told before.
+    Moved(Id),
+    /// A place that was told for one record was given to another.
+    Reused(Place, Id),
 }
 
 impl fmt::Display for Violation {
@@ -64,6 +74,13 @@ impl fmt::Display for Violation {
             Self::OutOfOrder(id) => write!(f, "record {id} is there twice or out of order"),
             Self::Torn(id) => write!(f, "the append of record {id} is there in part"),
             Self::AckOfNothing(text) => write!(f, "`{text}` was acknowledged and never sent"),
+            Self::Moved(id) => write!(f, "record {id} changed its place"),
+            Self::Reused(place, id) => {
+                write!(
+                    f,
+                    "place {place} was told for another record than {id} before"
+                )
+            }
         }
     }
 }
@@ -87,16 +104,33 @@ impl Oracle {
         self.lanes.entry(id.lane).or_default().appends.push(Sent {
             records: records.to_vec(),
             acked: false,
+            life: self.life,
         });
     }
 
-    /// Takes note of a line that the writer printed.
+    /// Takes note that a writer was started, before anything is sent to it.
+    ///
+    /// What the one before it was sent and did not acknowledge may be missing from now on, though
+    /// later appends of the same lane are there.
+    pub fn restarted(&mut self) {
+        self.life = self.life.saturating_add(1);
+    }
+
+    /// Takes note of a line that the writer printed: an identity, and maybe a place.
     ///
     /// # Errors
-    /// [`Violation::AckOfNothing`] if no append that may be there begins with this identity.
+    /// [`Violation::AckOfNothing`] if no append that may be there begins with this identity;
+    /// [`Violation::Moved`] or [`Violation::Reused`] if the place was another record's.
     pub fn acked(&mut self, text: &str) -> Result<(), Violation> {
         let nothing = || Violation::AckOfNothing(text.to_owned());
-        let id = Id::parse(text).ok_or_else(nothing)?;
+        let (identity, place) = match text.split_once(' ') {
+            None => (text, None),
+            Some((identity, place)) => {
+                let place = Place::parse(place).ok_or_else(nothing)?;
+                (identity, Some(place))
+            }
+        };
+        let id = Id::parse(identity).ok_or_else(nothing)?;
         let lane = self.lanes.get_mut(&id.lane).ok_or_else(nothing)?;
         let begins = |sent: &&mut Sent| {
             let first = sent.records.first();
@@ -104,6 +138,17 @@ impl Oracle {
         };
         let sent = lane.appends.iter_mut().rev().find(begins);
         sent.ok_or_else(nothing)?.acked = true;
+        place.map_or(Ok(()), |place| self.tell(id, place))
+    }
+
+    /// Remembers the place of a record.
+    fn tell(&mut self, id: Id, place: Place) -> Result<(), Violation> {
+        if *self.places.entry(id).or_insert(place) != place {
+            return Err(Violation::Moved(id));
+        }
+        if *self.told.entry(place).or_insert(id) != id {
+            return Err(Violation::Reused(place, id));
+        }
         Ok(())
     }
 
@@ -115,7 +160,7 @@ impl Oracle {
     }
 
     /// Judges all that a store shows, oldest first, and remembers it: what is there stays from now
-    /// on, and what is not is gone.
+    /// on, and what is not is gone. Each item is a line of the reader.
     ///
     /// # Errors
     /// The first [`Violation`], in the order in which the store shows its records; those of what is
@@ -124,34 +169,39 @@ impl Oracle {
         &mut self,
         shown: impl IntoIterator<Item = &'a str>,
     ) -> Result<Judged, Violation> {
-        // For each lane: how many appends, and how many records of the next one, were shown.
-        let mut places: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        let mut progress: BTreeMap<u32, Progress> = BTreeMap::new();
+        let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         let mut judged = Judged::default();
-        for text in shown {
-            let invented = || Violation::Invented(text.to_owned());
+        for line in shown {
+            let (text, place) = line
+                .split_once('\t')
+                .map_or((line, None), |(text, place)| (text, Some(place)));
+            let invented = || Violation::Invented(line.to_owned());
             let id = Id::of_record(text).ok_or_else(invented)?;
-            let lane = self.lanes.get(&id.lane).ok_or_else(invented)?;
-            let (append, record) = places.entry(id.lane).or_default();
-            let expected = lane.appends.get(*append);
-            let is_expected = expected
-                .and_then(|sent| sent.records.get(*record))
-                .is_some_and(|expected| expected == text);
-            if !is_expected {
+            let lane = self.lanes.get_mut(&id.lane).ok_or_else(invented)?;
+            let shown_so_far = progress.entry(id.lane).or_default();
+            let lost = lane.forget_lost(*shown_so_far, text);
+            judged.lost_unacked = judged.lost_unacked.saturating_add(lost);
+            if lane.at(*shown_so_far) != Some(text) {
                 let was_sent = lane.appends.iter().flat_map(|sent| &sent.records);
                 return Err(if was_sent.into_iter().any(|sent| sent == text) {
-                    out_of_order(lane, *append, *record, id)
+                    out_of_order(lane, *shown_so_far, id)
                 } else {
                     invented()
                 });
             }
-            *record = record.saturating_add(1);
-            if expected.is_some_and(|sent| sent.records.len() == *record) {
-                (*append, *record) = (append.saturating_add(1), 0);
-            }
+            lane.step(shown_so_far);
             judged.found = judged.found.saturating_add(1);
+            if let Some(place) = place {
+                let place = Place::parse(place).ok_or_else(invented)?;
+                if last.insert(place.log, place.number) >= Some(place.number) {
+                    return Err(Violation::OutOfOrder(id));
+                }
+                self.tell(id, place)?;
+            }
         }
         for (number, lane) in &mut self.lanes {
-            let (append, record) = places.get(number).copied().unwrap_or_default();
+            let Progress { append, record } = progress.get(number).copied().unwrap_or_default();
             let rest = lane.appends.get(append..).unwrap_or_default();
             if let Some(lost) = rest.iter().find(|sent| sent.acked) {
                 return Err(Violation::Lost(first_id(lost, *number)));
@@ -172,8 +222,58 @@ impl Oracle {
     }
 }
 
+/// How many appends of a lane, and how many records of the next one, were shown.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    append: usize,
+    record: usize,
+}
+
+impl Lane {
+    /// Returns the record that comes next.
+    fn at(&self, shown_so_far: Progress) -> Option<&str> {
+        let sent = self.appends.get(shown_so_far.append)?;
+        sent.records.get(shown_so_far.record).map(String::as_str)
+    }
+
+    /// Goes on behind the record that comes next.
+    fn step(&self, shown_so_far: &mut Progress) {
+        shown_so_far.record = shown_so_far.record.saturating_add(1);
+        let sent = self.appends.get(shown_so_far.append);
+        if sent.is_some_and(|sent| sent.records.len() == shown_so_far.record) {
+            shown_so_far.append = shown_so_far.append.saturating_add(1);
+            shown_so_far.record = 0;
+        }
+    }
+
+    /// Drops the appends that a writer took with it, if `text` begins an append of a later one, and
+    /// returns how many they are.
+    fn forget_lost(&mut self, shown_so_far: Progress, text: &str) -> u64 {
+        if shown_so_far.record > 0 || self.at(shown_so_far) == Some(text) {
+            return 0;
+        }
+        let rest = self.appends.get(shown_so_far.append..).unwrap_or_default();
+        let begins = |sent: &Sent| sent.records.first().is_some_and(|first| first == text);
+        let Some(passed) = rest.iter().position(begins) else {
+            return 0;
+        };
+        let life = rest.get(passed).map(|sent| sent.life);
+        let lost = rest.get(..passed).unwrap_or_default();
+        if lost
+            .iter()
+            .any(|sent| sent.acked || Some(sent.life) == life)
+        {
+            return 0;
+        }
+        self.appends
+            .drain(shown_so_far.append..shown_so_far.append.saturating_add(passed));
+        len(passed)
+    }
+}
+
 /// Names what is wrong when a record was sent but is not the one that comes next on its lane.
-fn out_of_order(lane: &Lane, append: usize, record: usize, id: Id) -> Violation {
+fn out_of_order(lane: &Lane, shown_so_far: Progress, id: Id) -> Violation {
+    let Progress { append, record } = shown_so_far;
     match lane.appends.get(append) {
         // Records of the append were passed over, or the append as a whole.
         Some(expected) if record > 0 => Violation::Torn(first_id(expected, id.lane)),
@@ -279,7 +379,52 @@ mod tests {
             wrong(&[&zero, &one(7, 0)]),
             Violation::Invented(_)
         ));
-        let ack = oracle.clone().acked("0-7").unwrap_err();
-        assert_eq!(ack, Violation::AckOfNothing(String::from("0-7")));
+        for text in ["0-7", "0-0 x", "0-0 0-1 "] {
+            let ack = oracle.clone().acked(text).unwrap_err();
+            assert_eq!(ack, Violation::AckOfNothing(String::from(text)));
+        }
+    }
+
+    #[test]
+    fn what_a_killed_writer_took_with_it_makes_no_hole_for_the_next_one() {
+        let (mut oracle, batch) = oracle();
+        let (zero, other, later) = (one(0, 0), one(1, 0), one(0, 4));
+        // Sent in the same life, and so not without the batch before it.
+        oracle.sent(&one(0, 9));
+        let hole = judge(&mut oracle.clone(), &[&zero, &one(0, 9), &other]).unwrap_err();
+        assert_eq!(hole, Violation::OutOfOrder(Id { lane: 0, number: 9 }));
+        oracle.restarted();
+        oracle.sent(&later);
+        oracle.acked("0-4").unwrap();
+        let judged = judge(&mut oracle.clone(), &[&zero, &later, &other]).unwrap();
+        assert_eq!((judged.found, judged.lost_unacked), (3, 2));
+        let judged = judge(&mut oracle.clone(), &[&zero, &batch, &later, &other]).unwrap();
+        assert_eq!((judged.kept_unacked, judged.lost_unacked), (1, 1));
+        // What was acknowledged before is no such thing.
+        let lost = judge(&mut oracle, &[&later, &other]).unwrap_err();
+        assert_eq!(lost, Violation::Lost(Id { lane: 0, number: 0 }));
+    }
+
+    #[test]
+    fn a_position_is_one_records_for_ever() {
+        let (oracle, _) = oracle();
+        let judge = |acks: &[&str], shown: &[(&Vec<String>, &str)]| {
+            let mut oracle = oracle.clone();
+            acks.iter().try_for_each(|ack| oracle.acked(ack))?;
+            let line = |(record, at): &(&Vec<String>, &str)| format!("{}\t{at}", record[0]);
+            let lines: Vec<String> = shown.iter().map(line).collect();
+            oracle.judge(lines.iter().map(String::as_str))
+        };
+        let (zero, other) = (one(0, 0), one(1, 0));
+        let id = |lane, number| Id { lane, number };
+        judge(&["0-0 0-5", "1-0 0-9"], &[(&zero, "0-5"), (&other, "0-9")]).unwrap();
+        judge(&["0-0 0-5", "1-0 1-5"], &[(&zero, "0-5"), (&other, "1-5")]).unwrap();
+        let moved = judge(&["0-0 0-5"], &[(&zero, "0-6"), (&other, "0-9")]);
+        assert_eq!(moved.unwrap_err(), Violation::Moved(id(0, 0)));
+        let place = Place { log: 0, number: 5 };
+        let reused = judge(&["0-0 0-5", "1-0 0-5"], &[]).unwrap_err();
+        assert_eq!(reused, Violation::Reused(place, id(1, 0)));
+        let fell = judge(&[], &[(&zero, "0-6"), (&other, "0-5")]).unwrap_err();
+        assert_eq!(fell, Violation::OutOfOrder(id(1, 0)));
     }
 }

@@ -4,6 +4,7 @@ mod aws_cli;
 mod clients;
 mod crash;
 mod javascript;
+mod kill;
 mod model;
 mod plan;
 mod python;

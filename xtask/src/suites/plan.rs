@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{crash, javascript, model, python, rust};
+use super::{crash, javascript, kill, model, python, rust};
 use crate::counts::Counts;
 use crate::fuzz;
 use crate::steps::Steps;
@@ -39,6 +39,10 @@ pub(crate) const ALL: &[Suite] = &[
         run: crash::tests,
     },
     Suite {
+        name: "kill",
+        run: kill::tests,
+    },
+    Suite {
         name: "model",
         run: model::tests,
     },
@@ -57,11 +61,12 @@ pub(crate) const ALL: &[Suite] = &[
 ];
 
 /// What `cargo xtask test --help` says.
-pub(crate) const ABOUT: &str = "Every test: Rust, loom, unmodified public clients, and a short run of the fuzz targets.\n\n\
+pub(crate) const ABOUT: &str = "Every test: Rust, loom, killed processes, unmodified public clients, and a short run of the fuzz targets.\n\n\
     SUITE is one of\n  \
     rust        unit and integration tests, and the examples in the documentation\n  \
     loom        the models of the commit core under every interleaving\n  \
     crash       power lost at every operation, every call failed, every file damaged, simulated\n  \
+    kill        200 and more rounds of killing real processes and judging what their store shows\n  \
     model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
     javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n  \

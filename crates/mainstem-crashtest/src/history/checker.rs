@@ -242,7 +242,7 @@ mod tests {
             at(3, 4, Call::Read(2, 72)),
             at(1, 30, Call::Mark(4)),
             // The past.
-            at(10, 12, Call::Mark(1)),
+            at(11, 12, Call::Mark(1)),
             at(21, 22, Call::End(2)),
             at(30, 31, Call::Mark(0)),
             // Other records.

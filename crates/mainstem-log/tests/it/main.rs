@@ -5,6 +5,8 @@ mod a_clock_that_was_ahead_hides_nothing_of_today;
 #[cfg(test)]
 mod a_closed_engine_touches_nothing;
 #[cfg(test)]
+mod a_data_directory_has_one_engine;
+#[cfg(test)]
 mod a_group_of_another_life_is_no_part_of_this_one;
 #[cfg(test)]
 mod a_note_of_a_close_is_believed_once;
@@ -28,8 +30,6 @@ mod golden_files_stay_as_they_are;
 mod idle_shards_give_up_their_files;
 #[cfg(test)]
 mod invariants;
-#[cfg(test)]
-mod killed_processes_lose_nothing_acknowledged;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]

@@ -1,0 +1,105 @@
+//! A life of the writer in which a call of the system fails.
+
+use anyhow::Result;
+
+use super::cycle::Store;
+use super::fault::{Exit, Failure, Fault, Who};
+use super::inject::{Case, traced};
+use super::life::Life;
+use super::plan::Style;
+use super::process::{Heard, Process, STUCK};
+use super::tally::Tally;
+
+/// How many appends are sent in such a life, and how many at a time.
+const APPENDS: u64 = 24;
+const WINDOW: usize = 6;
+
+/// How a writer took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Took {
+    /// It did all that it was asked for all the same.
+    Well,
+    /// It refused and said why.
+    Refusing,
+    /// It died by a signal.
+    Dying,
+    /// It never made the call.
+    Unharmed,
+}
+
+impl Store<'_> {
+    /// Lets a writer work to the end of its input with `case` in its way, or traced only, and judges
+    /// what it leaves.
+    ///
+    /// # Errors
+    /// What the store did wrong.
+    pub(super) fn faulty(
+        &mut self,
+        case: Option<&Case>,
+        style: Style,
+        trace: &std::path::Path,
+        tally: &mut Tally,
+    ) -> Result<Took, Failure> {
+        let writer = self
+            .adapter
+            .writer(&self.dir, style, self.shards, self.seed)?;
+        let exit = self.work_off(traced(&writer, trace, case), tally)?;
+        let took = match exit.status.code() {
+            Some(0) => Took::Well,
+            Some(_) if exit.said.trim().is_empty() => {
+                return Err(Fault::Ended(Who::Writer, exit).into());
+            }
+            Some(_) => Took::Refusing,
+            None => Took::Dying,
+        };
+        self.read_and_judge(tally)?;
+        Ok(took)
+    }
+
+    /// Lets a writer work with nothing in its way, as it must, and judges what it leaves.
+    ///
+    /// # Errors
+    /// As [`Store::faulty`].
+    pub(super) fn faultless(&mut self, tally: &mut Tally) -> Result<(), Failure> {
+        let style = Style::default();
+        let writer = self
+            .adapter
+            .writer(&self.dir, style, self.shards, self.seed)?;
+        let exit = self.work_off(writer, tally)?;
+        if !exit.status.success() {
+            return Err(Fault::Ended(Who::Writer, exit).into());
+        }
+        self.read_and_judge(tally)
+    }
+
+    /// Sends appends, listens until the process has ended, and returns how.
+    fn work_off(
+        &mut self,
+        mut command: std::process::Command,
+        tally: &mut Tally,
+    ) -> Result<Exit, Failure> {
+        self.oracle.restarted();
+        let process = Process::start(&mut command, WINDOW.saturating_add(1))?;
+        let mut life = Life::new(process, 0, WINDOW, self.env.clock.elapsed());
+        let mut left = APPENDS;
+        loop {
+            while left > 0 && life.room() > 0 {
+                self.feed_one(&mut life);
+                left = left.saturating_sub(1);
+            }
+            if left == 0 {
+                life.process.end_input();
+            }
+            match life.process.hear(STUCK) {
+                Heard::Line(line) => self.ack(&mut life, &line, tally)?,
+                Heard::Nothing => return Err(Fault::Stuck(Who::Writer).into()),
+                Heard::End => break,
+            }
+        }
+        let exit = life.process.wait()?;
+        if exit.status.success() && !life.unacked.is_empty() {
+            return Err(Fault::Unfinished(life.unacked.len()).into());
+        }
+        Ok(exit)
+    }
+}

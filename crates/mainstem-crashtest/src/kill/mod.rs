@@ -1,0 +1,37 @@
+//! Kills real processes at random moments and judges what their store shows afterwards.
+//!
+//! * `run` reads the arguments, repeats cycles and prints what happened: `tally` counts, `fault` says
+//!   what went wrong.
+//! * `plan` draws from the seed what a store and each cycle of it are like.
+//! * `cycle` carries one out: lives of the writer (`life`, and `duel` when there are two at once), then
+//!   the reader, then the oracle.
+//! * `process` starts, feeds, stops and kills the commands that `adapter` names; `work` makes what they
+//!   are fed with.
+//! * `syscalls` is a command of its own: `inject` has one call of the system fail, by strace, in a life
+//!   of the writer that `faulty` leads to its end.
+//! * `mainstem_log` fits the command line of `mainstem` to the contract.
+//!
+//! A killed process leaves what it wrote in the cache of the system, so that nothing here notices a
+//! sync that is missing: that is what cuts of the power are for.
+
+mod adapter;
+mod cycle;
+mod dirs;
+mod draw;
+mod duel;
+mod fault;
+mod faulty;
+mod inject;
+mod life;
+mod mainstem_log;
+mod plan;
+mod process;
+mod run;
+mod syscalls;
+mod tally;
+mod template;
+mod work;
+
+pub use mainstem_log::MainstemLog;
+pub use run::Kill;
+pub use syscalls::Syscalls;

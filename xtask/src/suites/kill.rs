@@ -1,0 +1,155 @@
+//! Real processes, killed at random, and calls of the system that fail under them: our log, the command
+//! line of `mainstem`, SQLite, which shows that the contract fits others too, and the toy, which shows
+//! that the harness can fail.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::plan::Outcome;
+use crate::command;
+use crate::counts::Counts;
+use crate::workspace::Workspace;
+
+/// One run of the harness, which counts as a test.
+struct Run {
+    name: &'static str,
+    arguments: Vec<String>,
+    needs: Option<Needs>,
+    /// Whether the harness has to find something.
+    is_wrong: bool,
+}
+
+/// What is not there on every machine.
+#[derive(Clone, Copy)]
+enum Needs {
+    Python,
+    Strace,
+}
+
+/// Carries out each run.
+pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
+    let packages = [
+        "--package",
+        "mainstem-crashtest",
+        "--package",
+        "mainstem-cli",
+    ];
+    let mut build = workspace.cargo(&["build", "--locked"]);
+    command::run(build.args(packages))?;
+    let programs = workspace.target().join("debug");
+    let harness = programs.join("mainstem-crashtest");
+    let mut counts = Counts::default();
+    for run in runs(workspace, &programs)? {
+        if let Some(missing) = run.missing()? {
+            println!("{}: SKIPPED: {missing}", run.name);
+            counts.skipped += 1;
+            continue;
+        }
+        println!("{}", run.name);
+        match run.carry_out(&harness) {
+            Ok(()) => counts.passed += 1,
+            Err(error) => {
+                eprintln!("{}: {error:#}", run.name);
+                counts.failed += 1;
+            }
+        }
+    }
+    Ok(Outcome::Ran {
+        counts,
+        is_ok: counts.failed == 0,
+    })
+}
+
+impl Run {
+    fn carry_out(&self, harness: &Path) -> Result<()> {
+        let mut command = Command::new(harness);
+        command.args(&self.arguments);
+        if !self.is_wrong {
+            return command::run(&mut command);
+        }
+        let output = command.output().context("cannot start the harness")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        print!("{said}");
+        if output.status.code() != Some(1) || !said.starts_with("VIOLATION") {
+            bail!("ended with {}, and not with a violation", output.status);
+        }
+        Ok(())
+    }
+
+    /// Says what is missing to carry it out, after trying to install it.
+    fn missing(&self) -> Result<Option<&'static str>> {
+        let is_there = |program| !command::on_path(program).is_empty();
+        Ok(match self.needs {
+            Some(Needs::Python) if !is_there("python3") => Some("python3 is not installed"),
+            Some(Needs::Strace) if !is_there("strace") && !command::install_by_apt("strace")? => {
+                Some("strace is not installed")
+            }
+            _ => None,
+        })
+    }
+}
+
+fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
+    let quoted = |path: &Path| -> Result<String> {
+        let path = path.to_str().context("a path that is not Unicode")?;
+        Ok(format!("'{path}'"))
+    };
+    let program = quoted(&programs.join("mainstem"))?;
+    let script = quoted(
+        &workspace
+            .root()
+            .join("crates/mainstem-crashtest/adapters/sqlite.py"),
+    )?;
+    let command_line =
+        |what: &str| format!("{{self}} mainstem-log {what} {{dir}} --program {program}");
+    let sqlite = |what: &str| format!("python3 {script} {what} {{dir}}");
+    let toy = |what: &str| format!("{{self}} toy {what} {{dir}} --defect ignore-write-errors");
+    let run = |name, line: &str, commands: Option<[String; 2]>| {
+        let mut arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        if let Some([write, read]) = commands {
+            arguments.extend(["--write".to_owned(), write, "--read".to_owned(), read]);
+        }
+        Run {
+            name,
+            arguments,
+            needs: None,
+            is_wrong: false,
+        }
+    };
+    let both = |command: &dyn Fn(&str) -> String| Some([command("write"), command("read")]);
+    let with = |needs, run| Run {
+        needs: Some(needs),
+        ..run
+    };
+    let kill = "kill --seed 1 --cycles";
+    let faults = "syscalls --seed 1 --cases";
+    let mut toy_with_faults = run("the toy, with faults", &format!("{faults} 150"), both(&toy));
+    let kept = workspace.target().join("crashtest-toy");
+    let kept = kept.to_str().context("a path that is not Unicode")?;
+    toy_with_faults
+        .arguments
+        .extend(["--dir".to_owned(), kept.to_owned()]);
+    Ok(vec![
+        run("our log, killed", &format!("{kill} 220"), None),
+        run(
+            "mainstem log, killed",
+            &format!("{kill} 50"),
+            both(&command_line),
+        ),
+        with(
+            Needs::Python,
+            run("SQLite, killed", &format!("{kill} 12"), both(&sqlite)),
+        ),
+        with(
+            Needs::Strace,
+            run("our log, with faults", &format!("{faults} 150"), None),
+        ),
+        // In a directory of its own, because what was wrong is kept.
+        Run {
+            is_wrong: true,
+            ..with(Needs::Strace, toy_with_faults)
+        },
+    ])
+}
