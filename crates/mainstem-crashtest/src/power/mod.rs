@@ -1,6 +1,6 @@
 //! Real power loss under real file systems.
 //!
-//! The order in which it happens: the machine is looked at and cleaned ([`host`](self)), a disk in memory is
+//! The order in which it happens: the machine is looked at and cleaned, a disk in memory is
 //! served and gets a file system, writers live on it while every write and flush is logged, the log is
 //! cut, each state of a cut is mounted, read and judged, and what was wrong is kept.
 //!
