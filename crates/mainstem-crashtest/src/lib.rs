@@ -11,6 +11,8 @@ pub mod contract;
 pub mod history;
 pub mod kill;
 pub mod oracle;
+#[cfg(target_os = "linux")]
+pub mod power;
 pub mod rot;
 pub mod sim;
 pub mod toy;

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+#[cfg(target_os = "linux")]
+use mainstem_crashtest::power;
 use mainstem_crashtest::{child, history, kill, rot, sim, toy};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
@@ -23,6 +25,8 @@ enum Command {
     History(history::Histories),
     Kill(kill::Kill),
     Syscalls(kill::Syscalls),
+    #[cfg(target_os = "linux")]
+    Power(power::Power),
     #[command(hide = true)]
     MainstemLog(kill::MainstemLog),
     Toy(toy::Toy),
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         Command::History(histories) => histories.run().map(|()| ExitCode::SUCCESS),
         Command::Kill(kill) => kill.run(),
         Command::Syscalls(syscalls) => syscalls.run(),
+        #[cfg(target_os = "linux")]
+        Command::Power(power) => power.run(),
         Command::MainstemLog(log) => log.run(),
         Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
     };

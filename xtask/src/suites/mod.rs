@@ -7,6 +7,7 @@ mod javascript;
 mod kill;
 mod model;
 mod plan;
+mod power;
 mod python;
 mod rust;
 mod soak;

@@ -2,13 +2,21 @@
 
 use clap::ValueEnum;
 
-/// A mistake.
+/// A mistake. Each is one that a killed process brings to light, or else, as
+/// [`Defect::needs_power_cut`] tells, a disk that loses power or fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Defect {
     /// Everything is right.
     #[default]
     None,
+    /// Nothing is synced. Only a power cut brings it to light: a killed process leaves the kernel's
+    /// memory as it is.
+    NoSync,
+    /// A sync that failed is taken for one that worked.
+    IgnoreFailedSync,
+    /// A sync that failed is tried again; the kernel has then forgotten what it could not write.
+    RetryFailedSync,
     /// An append is acknowledged, and then written.
     AckBeforeWrite,
     /// Appends are kept in memory until there are some, and acknowledged at once.
@@ -34,4 +42,14 @@ pub enum Defect {
     /// A write that fails is taken for one that did not. Killing does not bring this to light: a call of
     /// the system has to fail.
     IgnoreWriteErrors,
+}
+
+impl Defect {
+    /// Returns whether the mistake stays hidden as long as the machine runs and its disk works.
+    pub fn needs_power_cut(self) -> bool {
+        matches!(
+            self,
+            Self::NoSync | Self::IgnoreFailedSync | Self::RetryFailedSync
+        )
+    }
 }

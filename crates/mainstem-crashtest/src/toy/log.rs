@@ -104,7 +104,8 @@ impl Log {
                 self.file.truncate(self.position)?;
                 self.file.sync_all()?;
             }
-            (None, _) => {}
+            // A writer that was killed may have written what it had no time to sync. What is served stays.
+            (None, _) => self.sync()?,
         }
         match (self.defect, frames.last()) {
             (Defect::DuplicateOnReopen, Some(last)) => {
@@ -158,10 +159,20 @@ impl Log {
             if self.defect != Defect::IgnoreWriteErrors {
                 written?;
             }
-            self.file.sync_data()?;
+            self.sync()?;
             self.position = self.position.saturating_add(u64::try_from(part.len())?);
         }
         Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        let sync = || self.file.sync_data();
+        match self.defect {
+            Defect::NoSync => Ok(()),
+            Defect::IgnoreFailedSync => sync().or(Ok(())),
+            Defect::RetryFailedSync => Ok(sync().or_else(|_| sync())?),
+            _ => Ok(sync()?),
+        }
     }
 
     fn flush(&mut self) -> Result<()> {
