@@ -1,10 +1,17 @@
 //! Proves what a log keeps when the process, the disk or the power fails.
 //!
-//! [`contract`] says what a store must offer to be tested: two commands. [`oracle`] knows what was
-//! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
-//! commands: it runs the engine on a simulated disk.
+//! [`contract`] says what a store must offer to be tested from outside: two commands. [`oracle`] knows
+//! what was asked of it and judges what it shows afterwards. [`child`] has the commands of our own log,
+//! and [`toy`] those of a log that can be told to be wrong.
 //!
-//! [`kill`] kills real processes. [`toy`] is a log that can be told to be wrong.
+//! * [`kill`] kills real processes, and makes single calls of the system fail under them.
+//! * `power` cuts the power of a disk that carries a real file system.
+//!
+//! The others need the code under test to reach its files through `mainstem-env`:
+//!
+//! * [`mod@sim`] loses power at every operation of a simulated disk, and makes every call fail.
+//! * [`rot`] damages files at rest.
+//! * [`history`] holds threads that work at the same time to one order of all their calls.
 
 pub mod child;
 pub mod contract;
@@ -15,4 +22,5 @@ pub mod oracle;
 pub mod power;
 pub mod rot;
 pub mod sim;
+mod template;
 pub mod toy;

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::plan::Style;
-use super::template::Template;
+use crate::template::Template;
 
 /// The two commands of a store.
 #[derive(Clone, Debug)]

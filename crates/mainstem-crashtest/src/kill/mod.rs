@@ -29,7 +29,6 @@ mod process;
 mod run;
 mod syscalls;
 mod tally;
-mod template;
 mod work;
 
 pub use mainstem_log::MainstemLog;

@@ -4,38 +4,34 @@ use std::fmt;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
 use crate::oracle::Violation;
+use crate::template::Template;
 
 use super::keeper::{Keeper, PATIENCE, Ward};
-
-/// What stands for the directory of the store in a command.
-const DIRECTORY: &str = "{dir}";
-
-/// What stands for this program itself.
-const THIS: &str = "{self}";
 
 /// A command line with a place for the directory of the store.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
-    words: Vec<String>,
+    template: Template,
+    text: String,
 }
 
 impl Program {
-    /// Reads a command: words between white space.
+    /// Reads a command, as somebody types it.
     ///
     /// # Errors
-    /// When no word names the directory.
+    /// When it is none, or no word names the directory.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        if !words.iter().skip(1).any(|word| word.contains(DIRECTORY)) {
-            return Err(format!("`{text}` has no argument {DIRECTORY}"));
-        }
-        Ok(Self { words })
+        let template = Template::parse(text).map_err(|error| error.to_string())?;
+        Ok(Self {
+            template,
+            text: text.to_owned(),
+        })
     }
 
     /// Starts it over the store in `directory`.
@@ -43,23 +39,15 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub(super) fn start(&self, keeper: &Keeper, directory: &Path, stdin: Stdio) -> Result<Ward> {
-        let directory = directory.to_str().context("a path that is not Unicode")?;
-        let this = std::env::current_exe().context("cannot find this program")?;
-        let this = this
-            .to_str()
-            .context("this program's path is not Unicode")?;
-        let words = self.words.iter();
-        let mut words = words.map(|word| word.replace(DIRECTORY, directory).replace(THIS, this));
-        let program = words.next().context("an empty command")?;
-        let child = Command::new(&program)
-            .args(words)
+        let mut command = self.template.command(directory)?;
+        let child = command
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A group of its own: what it starts is killed with it, and ^C is ours to handle.
             .process_group(0)
             .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
+            .with_context(|| format!("cannot start `{self}`"))?;
         keeper.watch(child)
     }
 
@@ -92,7 +80,7 @@ impl Program {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words.join(" "))
+        f.write_str(&self.text)
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 /// The words of a command. `{dir}` becomes the directory of the store and `{self}` this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template {
+pub(crate) struct Template {
     words: Vec<String>,
 }
 
@@ -17,7 +17,7 @@ impl Template {
     ///
     /// # Errors
     /// When a quote is not closed, there is no word, or the directory appears nowhere.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut words = Vec::new();
         let mut word: Option<String> = None;
         let mut quote = None;
@@ -55,7 +55,7 @@ impl Template {
     ///
     /// # Errors
     /// When this program cannot be found, and is asked for.
-    pub(super) fn command(&self, dir: &Path) -> Result<Command> {
+    pub(crate) fn command(&self, dir: &Path) -> Result<Command> {
         let mut words = Vec::new();
         for word in &self.words {
             let mut word = word.replace("{dir}", &dir.to_string_lossy());
