@@ -4,10 +4,12 @@
 //! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
 //! commands: it runs the engine on a simulated disk.
 //!
-//! [`kill`] kills real processes. [`toy`] is a log that can be told to be wrong.
+//! [`kill`] kills real processes. [`toy`] is a log that can be told to be wrong. [`mod@defects`] breaks
+//! our own on purpose, one thing at a time, and sees who notices.
 
 pub mod child;
 pub mod contract;
+pub mod defects;
 pub mod history;
 pub mod kill;
 pub mod oracle;

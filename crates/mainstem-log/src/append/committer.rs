@@ -14,6 +14,7 @@ use super::batch::Source;
 use super::budget::Budget;
 use super::group::{Group, Spare};
 use super::round::{Round, Woken};
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::seq::SeqNo;
 use crate::sync::{Condvar, Mutex};
@@ -171,10 +172,14 @@ impl<S: CommitSink> Committer<S> {
     ) -> Result<Ticket, LogError> {
         let refusal = match (&core.refused, expected) {
             (Some(error), _) => Some(error.clone()),
-            (None, Some(expected)) if expected != core.next => Some(LogError::UnexpectedPosition {
-                expected,
-                actual: core.next,
-            }),
+            (None, Some(expected))
+                if expected != core.next && !is_planted(Defect::ExpectedIgnored) =>
+            {
+                Some(LogError::UnexpectedPosition {
+                    expected,
+                    actual: core.next,
+                })
+            }
             (None, _) => None,
         };
         if let Some(error) = refusal {
@@ -183,7 +188,11 @@ impl<S: CommitSink> Committer<S> {
         }
         let bytes = source.byte_len();
         // Arrival times never go back within a shard, whatever the clock does.
-        let time_ms = core.last_time_ms.max(now_ms);
+        let time_ms = if is_planted(Defect::TimeGoesBack) {
+            now_ms
+        } else {
+            core.last_time_ms.max(now_ms)
+        };
         core.last_time_ms = time_ms;
         let first = core.next;
         core.next = first.plus(u64::from(source.records()));

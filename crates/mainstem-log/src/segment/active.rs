@@ -10,6 +10,7 @@ use super::prewrite::{Claim, Filling};
 use super::shared::Segment;
 use crate::append::committer::CommitFailure;
 use crate::append::group::{Group, Placed};
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::checksum::Salt;
@@ -281,7 +282,12 @@ impl ActiveSegment {
         let end = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.claim.keep_out(end).map_err(CommitFailure::Fatal)?;
         file.write_all_at(bytes, start).map_err(fatal)?;
-        file.sync_data().map_err(fatal)?;
+        let synced = if is_planted(Defect::SyncSkipped) {
+            Ok(())
+        } else {
+            file.sync_data()
+        };
+        synced.map_err(fatal)?;
 
         self.chain = chain;
         self.next = self.next.plus(u64::from(group.records()));
