@@ -7,18 +7,24 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use mainstem_env::Env;
+use mainstem_env::sim::{FaultMode, OpKind};
 use mainstem_log::{Defect, plant};
 
 use super::checks::Tries;
 use super::table::{SEEDS, Setup, catcher};
 use crate::sim::Plan;
 use crate::sim::explore::{Extent, Tally, caught, explore};
+use crate::sim::faults::{self, Case, Trouble};
 
-/// How much is explored of each plan.
-const EXTENT: Extent = Extent {
+/// How much is explored of each of many plans, and of a single one.
+const WIDE: Extent = Extent {
     random_states: 3,
     again_every: 8,
     depth: 2,
+};
+const DEEP: Extent = Extent {
+    random_states: 24,
+    ..WIDE
 };
 /// A check that has not come to an end after so long hangs, and so does what it checks.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -149,16 +155,48 @@ fn check(setup: Setup) -> Found {
 
 fn carry_out(setup: Setup, tries: &Tries) -> Result<(), String> {
     match setup {
-        Setup::Seeds => each(SEEDS, |seed| power(&Plan::random(seed, 30), tries)),
-        Setup::Plan(plan) => power(&plan.parse()?, tries),
+        Setup::Seeds => each(SEEDS, |seed| power(&Plan::random(seed, 30), WIDE, tries)),
+        Setup::Plan(plan) => power(&plan.parse()?, DEEP, tries),
+        Setup::Faults(op) => {
+            let plan = faults::EVERYTHING.parse()?;
+            let troubles = faults::troubles(op);
+            let count = u64::try_from(troubles.len()).unwrap_or(u64::MAX);
+            each(count, |number| {
+                let trouble = usize::try_from(number).ok().and_then(|it| troubles.get(it));
+                trouble.map_or(Ok(()), |trouble| fail(&plan, op, *trouble, tries))
+            })
+        }
         Setup::Own(check) => (check.run)(tries),
     }
 }
 
+/// Has each call of a kind fail in one way.
+fn fail(
+    plan: &Plan,
+    op: OpKind,
+    (trouble, mode): (Trouble, FaultMode),
+    tries: &Tries,
+) -> Result<(), String> {
+    for nth in 1.. {
+        let case = Case {
+            op,
+            nth,
+            trouble,
+            mode,
+        };
+        let is_there = faults::fail(plan, case).map_err(|what| format!("{what}\n{case}"))?;
+        if !is_there {
+            break;
+        }
+        tries.add(1);
+    }
+    Ok(())
+}
+
 /// Loses power after every operation of a plan.
-fn power(plan: &Plan, tries: &Tries) -> Result<(), String> {
+fn power(plan: &Plan, extent: Extent, tries: &Tries) -> Result<(), String> {
     let tally = Tally::default();
-    let explored = explore(plan, EXTENT, &tally);
+    let explored = explore(plan, extent, &tally);
     tries.add(tally.all_states().max(1));
     explored.map_err(|failure| format!("{}\n{}", failure.what, failure.replay()))
 }

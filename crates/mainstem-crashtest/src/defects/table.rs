@@ -1,5 +1,6 @@
 //! Which check must catch which defect.
 
+use mainstem_env::sim::OpKind;
 use mainstem_log::Defect;
 
 use super::checks::{self, Check};
@@ -11,6 +12,8 @@ pub(super) enum Setup {
     Seeds,
     /// Power is lost in this plan.
     Plan(&'static str),
+    /// Calls of this kind fail in a plan that does everything: each once and for ever, in every way.
+    Faults(OpKind),
     /// Something is looked at more closely.
     Own(&'static Check),
 }
@@ -20,11 +23,65 @@ pub(super) const SEEDS: u64 = 24;
 
 /// Returns what must catch `defect`.
 pub(super) fn catcher(defect: Defect) -> Setup {
-    use Setup::{Own, Plan, Seeds};
+    use Setup::{Faults, Own, Plan, Seeds};
     match defect {
-        Defect::SyncSkipped => Seeds,
+        Defect::SyncSkipped
+        | Defect::SyncSkippedMostly
+        | Defect::SealNotSynced
+        | Defect::IndexBeforeData
+        | Defect::DurableUptoTooFar
+        | Defect::SegmentNameNotSynced
+        | Defect::ShardNameNotSynced
+        | Defect::FoundNamesNotSynced
+        | Defect::RenamedBeforeSync
+        | Defect::TornGroupKept
+        | Defect::AppendedBehindTear
+        | Defect::TailServedUnsynced
+        | Defect::NumberReused
+        | Defect::UnbornTakenForDamage => Seeds,
+        Defect::FailedSyncRetried | Defect::FailedSyncIgnored | Defect::CleanPagesTrusted => {
+            Faults(OpKind::SyncData)
+        }
+        Defect::ShortWriteIgnored => Faults(OpKind::Write),
+        Defect::NoteNotInvalidated => Faults(OpKind::SyncDir),
+        Defect::FullDiskAcknowledged | Defect::NumbersNotTakenBack => {
+            Plan("1/8192: f4096 a.10 a+1900,1900 u a.10 c")
+        }
+
         Defect::TimeGoesBack => Plan("1/4096: p5000 a.10 j-3000 a.10 c"),
+        Defect::CleanNoteKept => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 r xa a.10 c"),
+        Defect::ExpiredServed => Plan("1/4096: a.10 p90000000 a.10 c"),
+        Defect::RetentionOffByOne => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 p86400000 m c"),
+        Defect::RetentionByOldest => {
+            Plan("1/4096: a+1000,700 p43200000 a+300 a+1000,700 p50000000 m c")
+        }
+        Defect::RetentionNewestFirst | Defect::UnlinkNotSynced => {
+            Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 a+1000,700 a+1000,700 p90000000 m")
+        }
+        Defect::RemovalInPlace => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 xa"),
+        Defect::AckBeforeCommit
+        | Defect::NextGroupReleased
+        | Defect::MarkBeforeSync
+        | Defect::EndBeforeSync => Own(&checks::ROUNDS),
         Defect::ExpectedIgnored => Own(&checks::EXPECTED),
+        Defect::WaitersForgotten => Own(&checks::WAITS),
+        Defect::OldWakerKept => Own(&checks::WAKERS),
+        Defect::DroppedAppendKeepsBytes => Own(&checks::DROPPED),
+        Defect::BudgetIgnored => Own(&checks::BUDGET),
+        Defect::PoisonForgotten | Defect::PoisonedVouchedFor => Own(&checks::POISON),
+        Defect::ClockBelieved => Own(&checks::CLOCK),
+        Defect::LockNotShared => Own(&checks::LOCK),
+        Defect::RecordNotChecked
+        | Defect::DamagedRecordSkipped
+        | Defect::IndexEntryNotChecked
+        | Defect::FooterNotChecked => Own(&checks::FLIPS),
+        Defect::DamageCutAsTorn | Defect::IndexProofIgnored => Own(&checks::FLIPS_UNCLOSED),
+        Defect::LaterGroupIgnored => Own(&checks::FLIPS_WITHOUT_INDEX),
+        Defect::HoleNotNoticed => Own(&checks::MISSING),
+        Defect::ForeignSegmentTaken => Own(&checks::SWAPPED),
+        Defect::SequenceNotChecked => Own(&checks::MISPLACED),
+        Defect::SaltNotChecked => Own(&checks::FOREIGN_GROUP),
+        Defect::ChainNotChecked => Own(&checks::OTHER_LIFE),
     }
 }
 
@@ -33,6 +90,7 @@ impl Setup {
     pub(super) fn check(self) -> &'static str {
         match self {
             Self::Seeds | Self::Plan(_) => "sim",
+            Self::Faults(_) => "faults",
             Self::Own(check) => check.name,
         }
     }
@@ -42,6 +100,10 @@ impl Setup {
         match self {
             Self::Seeds => "power cuts in random plans",
             Self::Plan(plan) => plan,
+            Self::Faults(OpKind::SyncData) => "each sync of data fails, in every way",
+            Self::Faults(OpKind::SyncDir) => "each sync of a directory fails, in every way",
+            Self::Faults(OpKind::Write) => "each write fails, in every way",
+            Self::Faults(_) => "each call of a kind fails, in every way",
             Self::Own(check) => check.about,
         }
     }

@@ -224,6 +224,11 @@ impl<S: CommitSink> Committer<S> {
         };
         self.delegate.linger();
         guard.group = self.core.lock().pending.pop_front();
+        if is_planted(Defect::AckBeforeCommit)
+            && let Some(group) = &guard.group
+        {
+            group.round.complete(Ok(()));
+        }
         let failure = match &mut guard.group {
             Some(group) => self.sink.lock().commit(group).err(),
             None => None,
@@ -231,6 +236,11 @@ impl<S: CommitSink> Committer<S> {
         let group = guard.disarm();
         match failure {
             None => {
+                if is_planted(Defect::NextGroupReleased)
+                    && let Some(next) = self.core.lock().pending.front()
+                {
+                    next.round.complete(Ok(()));
+                }
                 self.pass_on();
                 if let Some(group) = group {
                     self.settle(group, &Ok(()));
@@ -275,6 +285,7 @@ impl<S: CommitSink> Committer<S> {
     /// Fails `group` and all that is pending with `error`, puts the lead down, and, if `poison`, ends
     /// appending for good.
     fn fail_all(&self, group: Option<Group>, error: &LogError, poison: bool) {
+        let poison = poison && !is_planted(Defect::PoisonForgotten);
         let pending = {
             let mut core = self.core.lock();
             // A shard that is poisoned while it closes must not pass for one that closed well.
@@ -289,6 +300,7 @@ impl<S: CommitSink> Committer<S> {
                 .as_ref()
                 .or(core.pending.front())
                 .map(|group| group.first)
+                .filter(|_| !is_planted(Defect::NumbersNotTakenBack))
             {
                 core.next = first;
             }

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use mainstem_env::sim::{OpKind, Sim, hooked};
 use mainstem_env::{Env, ReadMode};
-use mainstem_log::{Engine, EngineOptions, LogError, Maintenance, ShardName, ShardOptions};
+use mainstem_log::{
+    Batch, Engine, EngineOptions, LogError, Maintenance, Shard, ShardName, ShardOptions,
+};
 
 /// A check with a name.
 #[derive(Debug)]
 pub(in crate::defects) struct Check {
     pub(in crate::defects) name: &'static str,
-    /// What it looks at.
+    /// What must hold.
     pub(in crate::defects) about: &'static str,
     /// Looks, and counts its tries; an error is what was wrong.
     pub(in crate::defects) run: fn(&Tries) -> Result<(), String>,
@@ -41,23 +45,128 @@ pub(super) fn open(env: &Env) -> Result<Engine, LogError> {
     Engine::open(env, Path::new(DIR), options)
 }
 
-pub(super) fn name() -> Result<ShardName, LogError> {
-    ShardName::new("a")
+/// Opens the engine and creates shard `a`.
+pub(super) fn create(env: &Env) -> Result<(Engine, Shard), String> {
+    let engine = open(env).map_err(told)?;
+    let shard = engine.create_shard(&name("a")?, options()).map_err(told)?;
+    Ok((engine, shard))
+}
+
+pub(super) fn name(name: &str) -> Result<ShardName, String> {
+    ShardName::new(name).map_err(told)
 }
 
 /// The most bytes that may wait.
 pub(super) const QUEUED_BYTES_MAX: u64 = 64 << 10;
+/// The size of segments.
+pub(super) const SEGMENT_BYTES: u64 = 4096;
 
 /// Returns options for small segments.
 pub(super) fn options() -> ShardOptions {
     let mut options = ShardOptions::default();
-    options.segment_bytes = 4096;
+    options.segment_bytes = SEGMENT_BYTES;
     options.queued_bytes_max = QUEUED_BYTES_MAX;
     options
+}
+
+pub(super) fn batch(payloads: &[&[u8]]) -> Result<Batch, String> {
+    let mut batch = Batch::new();
+    for payload in payloads {
+        batch.push(payload).map_err(told)?;
+    }
+    Ok(batch)
 }
 
 /// Returns how the error of a call that had to succeed is told.
 #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
 pub(super) fn told(error: LogError) -> String {
     format!("{error:?}")
+}
+
+/// Holds the syncs of segments, one by one, until they are let go.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct GateState {
+    is_shut: bool,
+    /// Syncs that came while it was shut, and how many of them were let go.
+    arrived: u64,
+    released: u64,
+}
+
+impl Gate {
+    /// Returns an open gate and the environment of `sim` behind it.
+    pub(super) fn of(sim: &Sim) -> (Arc<Self>, Env) {
+        let gate = Arc::new(Self::default());
+        let asked = Arc::clone(&gate);
+        let env = hooked(
+            &sim.env(),
+            Arc::new(move |kind, path| {
+                if kind == OpKind::SyncData && path.extension().is_some_and(|it| it == "seg") {
+                    asked.pass();
+                }
+                Ok(())
+            }),
+        );
+        (gate, env)
+    }
+
+    /// Holds every sync from now on; opens when the guard is dropped.
+    pub(super) fn shut(&self) -> Shut<'_> {
+        self.change(|state| {
+            *state = GateState {
+                is_shut: true,
+                ..GateState::default()
+            };
+        });
+        Shut(self)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut GateState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut number = 0;
+        self.change(|state| {
+            state.arrived = state.arrived.saturating_add(1);
+            number = state.arrived;
+        });
+        self.wait(|state| !state.is_shut || state.released >= number);
+    }
+
+    fn wait(&self, until: impl Fn(&GateState) -> bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while !until(&state) {
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A gate that is shut.
+#[derive(Debug)]
+pub(super) struct Shut<'a>(&'a Gate);
+
+impl Shut<'_> {
+    /// Waits until `count` syncs have come.
+    pub(super) fn wait_for(&self, count: u64) {
+        self.0.wait(|state| state.arrived >= count);
+    }
+
+    /// Lets the first `count` syncs go.
+    pub(super) fn release(&self, count: u64) {
+        self.0.change(|state| state.released = count);
+    }
+}
+
+impl Drop for Shut<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.is_shut = false);
+    }
 }

@@ -2,6 +2,13 @@
 
 mod calls;
 mod kit;
+mod rot;
+mod waits;
 
-pub(super) use calls::EXPECTED;
+pub(super) use calls::{CLOCK, EXPECTED, LOCK, POISON};
 pub(super) use kit::{Check, Tries};
+pub(super) use rot::{
+    FLIPS, FLIPS_UNCLOSED, FLIPS_WITHOUT_INDEX, FOREIGN_GROUP, MISPLACED, MISSING, OTHER_LIFE,
+    SWAPPED,
+};
+pub(super) use waits::{BUDGET, DROPPED, ROUNDS, WAITS, WAKERS};
