@@ -4,6 +4,7 @@ use mainstem_env::sim::OpKind;
 use mainstem_log::Defect;
 
 use super::checks::{self, Check};
+use crate::sim::faults::EVERYTHING;
 
 /// How a check is set up.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +13,8 @@ pub(super) enum Setup {
     Seeds,
     /// Power is lost in this plan.
     Plan(&'static str),
-    /// Calls of this kind fail in a plan that does everything: each once and for ever, in every way.
-    Faults(OpKind),
+    /// Calls of this kind fail in this plan: each once and for ever, in every way.
+    Faults(OpKind, &'static str),
     /// Something is looked at more closely.
     Own(&'static Check),
 }
@@ -40,13 +41,15 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         | Defect::NumberReused
         | Defect::UnbornTakenForDamage => Seeds,
         Defect::FailedSyncRetried | Defect::FailedSyncIgnored | Defect::CleanPagesTrusted => {
-            Faults(OpKind::SyncData)
+            Faults(OpKind::SyncData, EVERYTHING)
         }
-        Defect::ShortWriteIgnored => Faults(OpKind::Write),
-        Defect::NoteNotInvalidated => Faults(OpKind::SyncDir),
-        Defect::FullDiskAcknowledged | Defect::NumbersNotTakenBack => {
-            Plan("1/8192: f4096 a.10 a+1900,1900 u a.10 c")
-        }
+        Defect::ShortWriteIgnored => Faults(OpKind::Write, EVERYTHING),
+        Defect::NoteNotInvalidated => Faults(
+            OpKind::SyncDir,
+            "4/4096: b~457 b+174 b.36 b+20,24,1000 r xb b&26,51&55,704&0 p100957744 b!255",
+        ),
+        Defect::FullDiskAcknowledged => Plan("1/8192: f4096 a.10 a+2000,2000 c"),
+        Defect::NumbersNotTakenBack => Plan("1/8192: f4096 a.10 a+2000,2000 u a.10 c"),
 
         Defect::TimeGoesBack => Plan("1/4096: p5000 a.10 j-3000 a.10 c"),
         Defect::CleanNoteKept => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 r xa a.10 c"),
@@ -90,7 +93,7 @@ impl Setup {
     pub(super) fn check(self) -> &'static str {
         match self {
             Self::Seeds | Self::Plan(_) => "sim",
-            Self::Faults(_) => "faults",
+            Self::Faults(..) => "faults",
             Self::Own(check) => check.name,
         }
     }
@@ -100,10 +103,10 @@ impl Setup {
         match self {
             Self::Seeds => "power cuts in random plans",
             Self::Plan(plan) => plan,
-            Self::Faults(OpKind::SyncData) => "each sync of data fails, in every way",
-            Self::Faults(OpKind::SyncDir) => "each sync of a directory fails, in every way",
-            Self::Faults(OpKind::Write) => "each write fails, in every way",
-            Self::Faults(_) => "each call of a kind fails, in every way",
+            Self::Faults(OpKind::SyncData, _) => "each sync of data fails, in every way",
+            Self::Faults(OpKind::Write, _) => "each write fails, in every way",
+            Self::Faults(OpKind::SyncDir, _) => "each sync of a directory fails, in every way",
+            Self::Faults(..) => "each call of a kind fails, in every way",
             Self::Own(check) => check.about,
         }
     }
