@@ -90,16 +90,25 @@ defects! {
     RenamedBeforeSync = "renamed-before-sync",
     /// The numbers of a refused group are not given again: the log gets a hole, or appending ends.
     NumbersNotTakenBack = "numbers-not-taken-back",
+    /// Groups do not keep out of space that is being filled with zeros: acknowledged records are
+    /// overwritten.
+    ZerosOverData = "zeros-over-data",
     /// The arrival time of a record is what the clock shows, also when it was set back: times are
     /// not in order, and reading from a time skips records.
     TimeGoesBack = "time-goes-back",
     /// An append that expects another position is taken: two writers of one log do not notice each
     /// other, and a retry appends twice.
     ExpectedIgnored = "expected-ignored",
+    /// An append that is refused keeps its bytes: in the end nothing is taken any more.
+    RefusedAppendKeepsBytes = "refused-append-keeps-bytes",
     /// Only one of those who wait for a group is woken: the others wait for ever.
     WaitersForgotten = "waiters-forgotten",
     /// An append that is polled with another waker wakes the old one: its task waits for ever.
     OldWakerKept = "old-waker-kept",
+    /// Those who wait for records are not woken when there are some: readers wait for ever.
+    ReadersForgotten = "readers-forgotten",
+    /// A panic in a commit leaves the lead taken: whoever appends afterwards waits for ever.
+    LeadLostInPanic = "lead-lost-in-panic",
     /// An append dropped while it waits for room keeps its place: the bytes are never given back, and
     /// in the end nothing is taken any more.
     DroppedAppendKeepsBytes = "dropped-append-keeps-bytes",
@@ -107,6 +116,8 @@ defects! {
     BudgetIgnored = "budget-ignored",
     /// A shard goes on after a failed sync: what is on the disk behind its back is unknown.
     PoisonForgotten = "poison-forgotten",
+    /// A failed sync of one shard does not stop the others: they lie on the medium that failed.
+    NeighboursGoOn = "neighbours-go-on",
     /// The note of a close vouches for a shard that was poisoned: what is on the disk is believed
     /// unseen.
     PoisonedVouchedFor = "poisoned-vouched-for",
@@ -153,6 +164,9 @@ defects! {
     CleanPagesTrusted = "clean-pages-trusted",
     /// After a crash between two segments the last number is given again: two records have one.
     NumberReused = "number-reused",
+    /// A shard from which retention took everything begins at number 0 again: numbers that were seen
+    /// are given to other records.
+    NumbersStartAnew = "numbers-start-anew",
     /// What a crash left of a segment that was never born is taken for damage: the shard opens
     /// read-only.
     UnbornTakenForDamage = "unborn-taken-for-damage",

@@ -153,7 +153,7 @@ impl Delegate for Link {
         tracing::error!(shard = %shard.name, %error, "shard poisoned; open the engine again to write");
         shard.counters.poisoned.add(1);
         let poisoned = LogError::Poisoned(Arc::new(error.clone()));
-        if is_medium_failure(error) {
+        if is_medium_failure(error) && !is_planted(Defect::NeighboursGoOn) {
             let _the_first_cause_stays = self.fate.0.set(poisoned.clone());
         }
         shard.watermark.end(poisoned);

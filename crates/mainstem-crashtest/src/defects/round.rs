@@ -193,11 +193,12 @@ fn fail(
             trouble,
             mode,
         };
-        let is_there = faults::fail(plan, case).map_err(|what| format!("{what}\n{case}"))?;
-        if !is_there {
+        let done = faults::fail(plan, case);
+        if done == Ok(false) {
             break;
         }
         tries.add(1);
+        done.map_err(|what| format!("{what}\n{case}"))?;
     }
     Ok(())
 }

@@ -26,10 +26,9 @@ pub(super) const SEEDS: u64 = 24;
 pub(super) fn catcher(defect: Defect) -> Setup {
     use Setup::{Faults, Own, Plan, Seeds};
     match defect {
-        Defect::SyncSkipped
-        | Defect::SyncSkippedMostly
-        | Defect::SealNotSynced
-        | Defect::IndexBeforeData
+        Defect::SyncSkipped | Defect::SyncSkippedMostly => Plan("1/4096: a.10 a.20 a.30 a.40"),
+        Defect::SealNotSynced => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700"),
+        Defect::IndexBeforeData
         | Defect::DurableUptoTooFar
         | Defect::SegmentNameNotSynced
         | Defect::ShardNameNotSynced
@@ -40,9 +39,10 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         | Defect::TailServedUnsynced
         | Defect::NumberReused
         | Defect::UnbornTakenForDamage => Seeds,
-        Defect::FailedSyncRetried | Defect::FailedSyncIgnored | Defect::CleanPagesTrusted => {
-            Faults(OpKind::SyncData, EVERYTHING)
+        Defect::FailedSyncRetried | Defect::FailedSyncIgnored => {
+            Faults(OpKind::SyncData, "1/4096: a.10 a.20 a.30 a.40")
         }
+        Defect::CleanPagesTrusted => Faults(OpKind::SyncData, EVERYTHING),
         Defect::ShortWriteIgnored => Faults(OpKind::Write, EVERYTHING),
         Defect::NoteNotInvalidated => Faults(
             OpKind::SyncDir,
@@ -50,7 +50,6 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         ),
         Defect::FullDiskAcknowledged => Plan("1/8192: f4096 a.10 a+2000,2000 c"),
         Defect::NumbersNotTakenBack => Plan("1/8192: f4096 a.10 a+2000,2000 u a.10 c"),
-
         Defect::TimeGoesBack => Plan("1/4096: p5000 a.10 j-3000 a.10 c"),
         Defect::CleanNoteKept => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 r xa a.10 c"),
         Defect::ExpiredServed => Plan("1/4096: a.10 p90000000 a.10 c"),
@@ -66,12 +65,18 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         | Defect::NextGroupReleased
         | Defect::MarkBeforeSync
         | Defect::EndBeforeSync => Own(&checks::ROUNDS),
-        Defect::ExpectedIgnored => Own(&checks::EXPECTED),
+        Defect::NumbersStartAnew => Plan("1/4096: a.10 a.20 p180000000 m r k3 a.10 c"),
+        Defect::ExpectedIgnored | Defect::RefusedAppendKeepsBytes => Own(&checks::EXPECTED),
+        Defect::ReadersForgotten => Own(&checks::FOLLOWERS),
+        Defect::LeadLostInPanic => Own(&checks::PANICS),
+        Defect::ZerosOverData => Own(&checks::ZEROS),
         Defect::WaitersForgotten => Own(&checks::WAITS),
         Defect::OldWakerKept => Own(&checks::WAKERS),
         Defect::DroppedAppendKeepsBytes => Own(&checks::DROPPED),
         Defect::BudgetIgnored => Own(&checks::BUDGET),
-        Defect::PoisonForgotten | Defect::PoisonedVouchedFor => Own(&checks::POISON),
+        Defect::PoisonForgotten | Defect::PoisonedVouchedFor | Defect::NeighboursGoOn => {
+            Own(&checks::POISON)
+        }
         Defect::ClockBelieved => Own(&checks::CLOCK),
         Defect::LockNotShared => Own(&checks::LOCK),
         Defect::RecordNotChecked

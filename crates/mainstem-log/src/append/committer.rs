@@ -183,7 +183,9 @@ impl<S: CommitSink> Committer<S> {
             (None, _) => None,
         };
         if let Some(error) = refusal {
-            self.give_back(source.byte_len());
+            if !is_planted(Defect::RefusedAppendKeepsBytes) {
+                self.give_back(source.byte_len());
+            }
             return Err(error);
         }
         let bytes = source.byte_len();
@@ -409,6 +411,9 @@ impl<S: CommitSink> LeadGuard<'_, S> {
 
 impl<S: CommitSink> Drop for LeadGuard<'_, S> {
     fn drop(&mut self) {
+        if is_planted(Defect::LeadLostInPanic) {
+            return;
+        }
         let error = LogError::CommitterPanicked {
             shard: self.committer.shard.clone(),
         };

@@ -86,6 +86,9 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
             ..empty(base)
         });
     };
+    if is_planted(Defect::NumbersStartAnew) && removed_as_empty(site, &listing)? {
+        return Ok(empty(SeqNo::default()));
+    }
     let mut segments: Vec<Arc<Segment>> = listing
         .segments
         .iter()
@@ -147,6 +150,21 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         (Some(_), None) => {}
     }
     Ok(Opened { damage, ..opened })
+}
+
+/// Removes the only segment of a shard, if it holds nothing; returns whether it did.
+fn removed_as_empty(site: &Site<'_>, listing: &Listing) -> Result<bool, LogError> {
+    let [only] = listing.segments.as_slice() else {
+        return Ok(false);
+    };
+    let path = site.dir.join(names::segment(*only));
+    let len = open_file(site, &path)?.len();
+    if len.map_err(LogError::io("measure", &path))? > SegmentHeader::data_start() {
+        return Ok(false);
+    }
+    let gone = site.files.env.fs.unlink(&path);
+    gone.map_err(LogError::io("remove", &path))?;
+    Ok(true)
 }
 
 /// Makes durable what the shard's files are called.

@@ -10,7 +10,7 @@ use super::kit::{Check, Tries, batch, create, name, open, options, told};
 /// See [`Check::about`].
 pub(in crate::defects) static EXPECTED: Check = Check {
     name: "expected",
-    about: "an append that expects another sequence number than the next is refused",
+    about: "an append that expects another number than the next is refused, and leaves nothing",
     run: expected,
 };
 
@@ -31,7 +31,7 @@ pub(in crate::defects) static CLOCK: Check = Check {
 /// See [`Check::about`].
 pub(in crate::defects) static POISON: Check = Check {
     name: "poison",
-    about: "after a failed write or sync a shard takes no append, and its next opening looks closely",
+    about: "after a failed write or sync no shard takes an append, and the next opening looks closely",
     run: poison,
 };
 
@@ -44,8 +44,14 @@ fn expected(tries: &Tries) -> Result<(), String> {
     shard.append(&batch, expecting).map_err(told)?;
     tries.add(1);
     match shard.append(&batch, expecting) {
-        Err(LogError::UnexpectedPosition { .. }) => Ok(()),
-        other => Err(format!("a second append at number 0 came to {other:?}")),
+        Err(LogError::UnexpectedPosition { .. }) => {}
+        other => return Err(format!("a second append at number 0 came to {other:?}")),
+    }
+    match shard.metrics().queued_bytes {
+        0 => Ok(()),
+        left => Err(format!(
+            "a refused append left {left} bytes that count as waiting"
+        )),
     }
 }
 
@@ -81,6 +87,7 @@ fn poison(tries: &Tries) -> Result<(), String> {
     for op in [OpKind::SyncData, OpKind::Write] {
         let sim = Sim::new(1);
         let (engine, shard) = create(&sim.env())?;
+        let other = engine.create_shard(&name("b")?, options()).map_err(told)?;
         shard.append_one(b"whole").map_err(told)?;
         sim.fail(Fault::once(op, 1, FaultError::Raw(EIO)).on_path(".seg"));
         tries.add(1);
@@ -88,16 +95,19 @@ fn poison(tries: &Tries) -> Result<(), String> {
             Err(LogError::SyncFailed { .. }) => {}
             other => return Err(format!("an append whose {op:?} failed came to {other:?}")),
         }
-        match shard.append_one(b"refused") {
-            Err(LogError::Poisoned(_)) => {}
-            other => {
-                return Err(format!(
-                    "an append after one whose {op:?} failed came to {other:?}"
-                ));
+        for shard in [&shard, &other] {
+            match shard.append_one(b"refused") {
+                Err(LogError::Poisoned(_)) => {}
+                done => {
+                    return Err(format!(
+                        "after a failed {op:?} an append to shard {} came to {done:?}",
+                        shard.name()
+                    ));
+                }
             }
         }
         engine.close().map_err(told)?;
-        drop((engine, shard));
+        drop((engine, shard, other));
         let engine = open(&sim.env()).map_err(told)?;
         let shard = engine.shard(&name("a")?, options()).map_err(told)?;
         if shard.metrics().recovered_bytes == 0 {

@@ -83,7 +83,7 @@ pub(super) fn told(error: LogError) -> String {
     format!("{error:?}")
 }
 
-/// Holds the syncs of segments, one by one, until they are let go.
+/// Holds calls, one by one, until they are let go.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     state: Mutex<GateState>,
@@ -93,20 +93,23 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct GateState {
     is_shut: bool,
-    /// Syncs that came while it was shut, and how many of them were let go.
+    /// Calls that came while it was shut, and how many of them were let go.
     arrived: u64,
     released: u64,
 }
 
 impl Gate {
-    /// Returns an open gate and the environment of `sim` behind it.
-    pub(super) fn of(sim: &Sim) -> (Arc<Self>, Env) {
+    /// Returns an open gate for the calls that it `concerns`, and the environment of `sim` behind it.
+    pub(super) fn of(
+        sim: &Sim,
+        concerns: impl Fn(OpKind, &Path) -> bool + Send + Sync + 'static,
+    ) -> (Arc<Self>, Env) {
         let gate = Arc::new(Self::default());
         let asked = Arc::clone(&gate);
         let env = hooked(
             &sim.env(),
             Arc::new(move |kind, path| {
-                if kind == OpKind::SyncData && path.extension().is_some_and(|it| it == "seg") {
+                if concerns(kind, path) {
                     asked.pass();
                 }
                 Ok(())
@@ -115,7 +118,7 @@ impl Gate {
         (gate, env)
     }
 
-    /// Holds every sync from now on; opens when the guard is dropped.
+    /// Holds every call from now on; opens when the guard is dropped.
     pub(super) fn shut(&self) -> Shut<'_> {
         self.change(|state| {
             *state = GateState {
@@ -149,17 +152,22 @@ impl Gate {
     }
 }
 
+/// Returns whether the call syncs a segment.
+pub(super) fn syncs_segment(kind: OpKind, path: &Path) -> bool {
+    kind == OpKind::SyncData && path.extension().is_some_and(|it| it == "seg")
+}
+
 /// A gate that is shut.
 #[derive(Debug)]
 pub(super) struct Shut<'a>(&'a Gate);
 
 impl Shut<'_> {
-    /// Waits until `count` syncs have come.
+    /// Waits until `count` calls have come.
     pub(super) fn wait_for(&self, count: u64) {
         self.0.wait(|state| state.arrived >= count);
     }
 
-    /// Lets the first `count` syncs go.
+    /// Lets the first `count` calls go.
     pub(super) fn release(&self, count: u64) {
         self.0.change(|state| state.released = count);
     }

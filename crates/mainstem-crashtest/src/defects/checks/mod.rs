@@ -3,6 +3,7 @@
 mod calls;
 mod kit;
 mod rot;
+mod threads;
 mod waits;
 
 pub(super) use calls::{CLOCK, EXPECTED, LOCK, POISON};
@@ -11,4 +12,5 @@ pub(super) use rot::{
     FLIPS, FLIPS_UNCLOSED, FLIPS_WITHOUT_INDEX, FOREIGN_GROUP, MISPLACED, MISSING, OTHER_LIFE,
     SWAPPED,
 };
-pub(super) use waits::{BUDGET, DROPPED, ROUNDS, WAITS, WAKERS};
+pub(super) use threads::{PANICS, ZEROS};
+pub(super) use waits::{BUDGET, DROPPED, FOLLOWERS, ROUNDS, WAITS, WAKERS};

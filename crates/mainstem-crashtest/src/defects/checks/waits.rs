@@ -10,7 +10,9 @@ use std::time::Duration;
 use mainstem_env::sim::Sim;
 use mainstem_log::{AppendOptions, LogError, Shard, Start};
 
-use super::kit::{Check, Gate, QUEUED_BYTES_MAX, Tries, batch, create, name, open, options, told};
+use super::kit::{
+    Check, Gate, QUEUED_BYTES_MAX, Tries, batch, create, name, open, options, syncs_segment, told,
+};
 
 /// See [`Check::about`].
 pub(in crate::defects) static ROUNDS: Check = Check {
@@ -34,6 +36,13 @@ pub(in crate::defects) static WAKERS: Check = Check {
 };
 
 /// See [`Check::about`].
+pub(in crate::defects) static FOLLOWERS: Check = Check {
+    name: "followers",
+    about: "whoever waits for further records is woken when there are some",
+    run: followers,
+};
+
+/// See [`Check::about`].
 pub(in crate::defects) static BUDGET: Check = Check {
     name: "budget",
     about: "no more bytes wait than the limit",
@@ -48,11 +57,11 @@ pub(in crate::defects) static DROPPED: Check = Check {
 };
 
 /// Nothing is to be waited for longer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 fn rounds(tries: &Tries) -> Result<(), String> {
     let sim = Sim::new(1);
-    let (gate, env) = Gate::of(&sim);
+    let (gate, env) = Gate::of(&sim, syncs_segment);
     let (_engine, shard) = create(&env)?;
     shard.append_one(b"first").map_err(told)?;
     let shut = gate.shut();
@@ -100,7 +109,7 @@ fn nobody_sees(shard: &Shard, count: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn append_in_thread(shard: &Shard) -> mpsc::Receiver<Result<(), LogError>> {
+pub(super) fn append_in_thread(shard: &Shard) -> mpsc::Receiver<Result<(), LogError>> {
     let (tell, told) = mpsc::sync_channel(1);
     let shard = shard.clone();
     std::thread::spawn(move || {
@@ -113,7 +122,7 @@ fn append_in_thread(shard: &Shard) -> mpsc::Receiver<Result<(), LogError>> {
 fn waits(tries: &Tries) -> Result<(), String> {
     const WAITERS: u64 = 4;
     let sim = Sim::new(1);
-    let (gate, env) = Gate::of(&sim);
+    let (gate, env) = Gate::of(&sim, syncs_segment);
     let (engine, shard) = create(&env)?;
     for _ in 0..20 {
         tries.add(1);
@@ -157,7 +166,7 @@ impl Wake for Bell {
 
 fn wakers(tries: &Tries) -> Result<(), String> {
     let sim = Sim::new(1);
-    let (gate, env) = Gate::of(&sim);
+    let (gate, env) = Gate::of(&sim, syncs_segment);
     let (_engine, shard) = create(&env)?;
     let shut = gate.shut();
     let leader = append_in_thread(&shard);
@@ -187,12 +196,36 @@ fn wakers(tries: &Tries) -> Result<(), String> {
     }
 }
 
+fn followers(tries: &Tries) -> Result<(), String> {
+    let sim = Sim::new(1);
+    let (_engine, shard) = create(&sim.env())?;
+    let bell = Arc::new(Bell::default());
+    let mut ready = pin!(shard.beyond(shard.durable_end()));
+    let polled = ready
+        .as_mut()
+        .poll(&mut Context::from_waker(&Waker::from(Arc::clone(&bell))));
+    if polled.is_ready() {
+        return Err(String::from(
+            "a wait for records ended before there were any",
+        ));
+    }
+    shard.append_one(b"there").map_err(told)?;
+    tries.add(1);
+    if bell.has_rung.load(Ordering::SeqCst) {
+        Ok(())
+    } else {
+        Err(String::from(
+            "a record came, and the task that waits for it was not woken",
+        ))
+    }
+}
+
 /// Has an append of 60 KiB under way, and another one of 10 KiB come while there is no room for it.
 fn crowd(
     meanwhile: impl FnOnce(&Shard, mainstem_log::Append) -> Result<(), String>,
 ) -> Result<Shard, String> {
     let sim = Sim::new(1);
-    let (gate, env) = Gate::of(&sim);
+    let (gate, env) = Gate::of(&sim, syncs_segment);
     let engine = open(&env).map_err(told)?;
     let mut options = options();
     options.segment_bytes = 1 << 20;
