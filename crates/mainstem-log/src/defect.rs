@@ -238,18 +238,4 @@ mod planting {
             found.ok_or_else(|| format!("`{name}` is no defect"))
         }
     }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn every_defect_is_found_by_its_name_and_says_what_it_costs() {
-            for defect in Defect::ALL {
-                assert_eq!(defect.to_string().parse(), Ok(*defect));
-                assert!(defect.about().contains(": "), "{defect}");
-            }
-            assert!("none".parse::<Defect>().is_err());
-        }
-    }
 }

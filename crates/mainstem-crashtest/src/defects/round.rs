@@ -1,31 +1,17 @@
 //! Planting one defect after the other, and the table of what came of it.
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use mainstem_env::Env;
-use mainstem_env::sim::{FaultMode, OpKind};
 use mainstem_log::{Defect, plant};
 
+use super::carry_out::carry_out;
 use super::checks::Tries;
-use super::table::{SEEDS, Setup, catcher};
-use crate::sim::Plan;
-use crate::sim::explore::{Extent, Tally, caught, explore};
-use crate::sim::faults::{self, Case, Trouble};
+use super::table::{Setup, catcher};
+use crate::sim::explore::caught;
 
-/// How much is explored of each of many plans, and of a single one.
-const WIDE: Extent = Extent {
-    random_states: 3,
-    again_every: 8,
-    depth: 2,
-};
-const DEEP: Extent = Extent {
-    random_states: 24,
-    ..WIDE
-};
 /// A check that has not come to an end after so long hangs, and so does what it checks.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -160,80 +146,6 @@ fn check(setup: Setup) -> Found {
         tries: tries.count(),
         took: clock.elapsed().0.saturating_sub(begun.0),
     }
-}
-
-fn carry_out(setup: Setup, tries: &Tries) -> Result<(), String> {
-    match setup {
-        Setup::Seeds => each(SEEDS, |seed| power(&Plan::random(seed, 30), WIDE, tries)),
-        Setup::Plan(plan) => power(&plan.parse()?, DEEP, tries),
-        Setup::Faults(op, plan) => {
-            let plan = plan.parse()?;
-            let troubles = faults::troubles(op);
-            let count = u64::try_from(troubles.len()).unwrap_or(u64::MAX);
-            each(count, |number| {
-                let trouble = usize::try_from(number).ok().and_then(|it| troubles.get(it));
-                trouble.map_or(Ok(()), |trouble| fail(&plan, op, *trouble, tries))
-            })
-        }
-        Setup::Own(check) => (check.run)(tries),
-    }
-}
-
-/// Has each call of a kind fail in one way.
-fn fail(
-    plan: &Plan,
-    op: OpKind,
-    (trouble, mode): (Trouble, FaultMode),
-    tries: &Tries,
-) -> Result<(), String> {
-    for nth in 1.. {
-        let case = Case {
-            op,
-            nth,
-            trouble,
-            mode,
-        };
-        let done = faults::fail(plan, case);
-        if done == Ok(false) {
-            break;
-        }
-        tries.add(1);
-        done.map_err(|what| format!("{what}\n{case}"))?;
-    }
-    Ok(())
-}
-
-/// Loses power after every operation of a plan.
-fn power(plan: &Plan, extent: Extent, tries: &Tries) -> Result<(), String> {
-    let tally = Tally::default();
-    let explored = explore(plan, extent, &tally);
-    tries.add(tally.all_states().max(1));
-    explored.map_err(|failure| format!("{}\n{}", failure.what, failure.replay()))
-}
-
-/// Does `work` for the numbers below `end` on all processors, until it fails.
-fn each(end: u64, work: impl Fn(u64) -> Result<(), String> + Sync) -> Result<(), String> {
-    let (next, wrong) = (AtomicU64::new(0), Mutex::new(None));
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= end {
-                        return;
-                    }
-                    if let Err(what) = work(number) {
-                        next.store(end, Ordering::Relaxed);
-                        let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
-                        wrong.get_or_insert(what);
-                    }
-                }
-            });
-        }
-    });
-    let wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
-    wrong.map_or(Ok(()), Err)
 }
 
 fn print_markdown(rows: &[(Defect, Found)]) {

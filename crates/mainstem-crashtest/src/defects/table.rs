@@ -4,6 +4,7 @@ use mainstem_env::sim::OpKind;
 use mainstem_log::Defect;
 
 use super::checks::{self, Check};
+use crate::rot::Ending;
 use crate::sim::faults::EVERYTHING;
 
 /// How a check is set up.
@@ -15,8 +16,21 @@ pub(super) enum Setup {
     Plan(&'static str),
     /// Calls of this kind fail in this plan: each once and for ever, in every way.
     Faults(OpKind, &'static str),
+    /// Files are damaged in this way after a store was left in that.
+    Rot(Damage, Ending),
     /// Something is looked at more closely.
     Own(&'static Check),
+}
+
+/// What happens to each file of a store in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// A bit is flipped: near both ends each, and some in between.
+    Flip,
+    /// It is removed.
+    Remove,
+    /// It is replaced by each other one of its kind.
+    Replace,
 }
 
 /// How many random plans there are for a defect to show itself.
@@ -24,7 +38,7 @@ pub(super) const SEEDS: u64 = 24;
 
 /// Returns what must catch `defect`.
 pub(super) fn catcher(defect: Defect) -> Setup {
-    use Setup::{Faults, Own, Plan, Seeds};
+    use Setup::{Faults, Own, Plan, Rot, Seeds};
     match defect {
         Defect::SyncSkipped | Defect::SyncSkippedMostly => Plan("1/4096: a.10 a.20 a.30 a.40"),
         Defect::SealNotSynced => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700"),
@@ -82,11 +96,11 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         Defect::RecordNotChecked
         | Defect::DamagedRecordSkipped
         | Defect::IndexEntryNotChecked
-        | Defect::FooterNotChecked => Own(&checks::FLIPS),
-        Defect::DamageCutAsTorn | Defect::IndexProofIgnored => Own(&checks::FLIPS_UNCLOSED),
-        Defect::LaterGroupIgnored => Own(&checks::FLIPS_WITHOUT_INDEX),
-        Defect::HoleNotNoticed => Own(&checks::MISSING),
-        Defect::ForeignSegmentTaken => Own(&checks::SWAPPED),
+        | Defect::FooterNotChecked => Rot(Damage::Flip, Ending::Closed),
+        Defect::DamageCutAsTorn | Defect::IndexProofIgnored => Rot(Damage::Flip, Ending::Killed),
+        Defect::LaterGroupIgnored => Rot(Damage::Flip, Ending::CutOff),
+        Defect::HoleNotNoticed => Rot(Damage::Remove, Ending::Closed),
+        Defect::ForeignSegmentTaken => Rot(Damage::Replace, Ending::Closed),
         Defect::SequenceNotChecked => Own(&checks::MISPLACED),
         Defect::SaltNotChecked => Own(&checks::FOREIGN_GROUP),
         Defect::ChainNotChecked => Own(&checks::OTHER_LIFE),
@@ -99,6 +113,7 @@ impl Setup {
         match self {
             Self::Seeds | Self::Plan(_) => "sim",
             Self::Faults(..) => "faults",
+            Self::Rot(..) => "rot",
             Self::Own(check) => check.name,
         }
     }
@@ -112,6 +127,11 @@ impl Setup {
             Self::Faults(OpKind::Write, _) => "each write fails, in every way",
             Self::Faults(OpKind::SyncDir, _) => "each sync of a directory fails, in every way",
             Self::Faults(..) => "each call of a kind fails, in every way",
+            Self::Rot(Damage::Flip, Ending::Closed) => "flipped bits in a store that was closed",
+            Self::Rot(Damage::Flip, Ending::Killed) => "flipped bits in a store that was killed",
+            Self::Rot(Damage::Flip, Ending::CutOff) => "flipped bits in a store that lost power",
+            Self::Rot(Damage::Remove, _) => "each file of a store removed",
+            Self::Rot(Damage::Replace, _) => "each segment of a store replaced by each other",
             Self::Own(check) => check.about,
         }
     }

@@ -1,4 +1,5 @@
-//! Files that changed while nobody looked: damage is told, and nothing else is served for it.
+//! Bytes that are whole and in the wrong place, which only salt, chain and numbers tell from the right
+//! ones.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,57 +11,22 @@ use super::kit::{Check, Tries, create, name, open, options, told};
 use crate::sim::rng::payload;
 
 /// See [`Check::about`].
-pub(in crate::defects) static FLIPS: Check = Check {
-    name: "rot",
-    about: "a bit of any file of a store that was closed is flipped",
-    run: |tries| flip_all(&Store::closed()?, tries),
-};
-
-/// See [`Check::about`].
-pub(in crate::defects) static FLIPS_UNCLOSED: Check = Check {
-    name: "rot",
-    about: "a bit of any file of a store that was killed is flipped",
-    run: |tries| flip_all(&Store::killed()?, tries),
-};
-
-/// See [`Check::about`].
-pub(in crate::defects) static FLIPS_WITHOUT_INDEX: Check = Check {
-    name: "rot",
-    about: "a bit before the last group of a store is flipped that was killed and has no index",
-    run: |tries| flip_all(&Store::without_index()?, tries),
-};
-
-/// See [`Check::about`].
-pub(in crate::defects) static MISSING: Check = Check {
-    name: "rot",
-    about: "a segment is missing",
-    run: missing,
-};
-
-/// See [`Check::about`].
-pub(in crate::defects) static SWAPPED: Check = Check {
-    name: "rot",
-    about: "a segment is that of another shard",
-    run: swapped,
-};
-
-/// See [`Check::about`].
 pub(in crate::defects) static MISPLACED: Check = Check {
-    name: "rot",
+    name: "stale",
     about: "a group is overwritten by the one before it",
     run: misplaced,
 };
 
 /// See [`Check::about`].
 pub(in crate::defects) static FOREIGN_GROUP: Check = Check {
-    name: "rot",
+    name: "stale",
     about: "a group is that of another shard",
     run: foreign_group,
 };
 
 /// See [`Check::about`].
 pub(in crate::defects) static OTHER_LIFE: Check = Check {
-    name: "rot",
+    name: "stale",
     about: "a group is from a life of the shard that a crash undid",
     run: other_life,
 };
@@ -71,8 +37,6 @@ struct Store {
     sim: Sim,
     /// What is in shard `a`, in order.
     payloads: Vec<Vec<u8>>,
-    /// Nothing says that there is anything beyond, so damage there may pass for a torn write.
-    sure: Option<(PathBuf, usize)>,
 }
 
 /// The first bytes of every group.
@@ -99,7 +63,6 @@ impl Store {
         let store = Self {
             sim: sim.snapshot(),
             payloads,
-            sure: None,
         };
         drop(engine);
         Ok(store)
@@ -111,15 +74,6 @@ impl Store {
 
     fn killed() -> Result<Self, String> {
         Self::of(false)
-    }
-
-    fn without_index() -> Result<Self, String> {
-        let mut store = Self::killed()?;
-        store.forget_index()?;
-        let newest = store.files("/a/").pop().ok_or("no segment")?;
-        let last = *groups(&store.read(&newest)?).last().ok_or("no group")?;
-        store.sure = Some((newest, last));
-        Ok(store)
     }
 
     fn files(&self, with: &str) -> Vec<PathBuf> {
@@ -214,71 +168,6 @@ impl Store {
     }
 }
 
-/// Flips bits: all of those near both ends of a file, and one of each byte elsewhere.
-fn flip_all(store: &Store, tries: &Tries) -> Result<(), String> {
-    let files = match &store.sure {
-        Some((path, _)) => vec![path.clone()],
-        None => store.sim.files(),
-    };
-    let files = files
-        .into_iter()
-        .filter(|path| !path.to_string_lossy().contains("/b/"));
-    for path in files {
-        let bytes = store.read(&path)?;
-        let end = match &store.sure {
-            Some((_, end)) => *end,
-            None => bytes.len(),
-        };
-        for at in 0..end {
-            let is_edge = at < 160 || at.saturating_add(160) > bytes.len();
-            let bits = if is_edge { 0..8 } else { at % 8..at % 8 + 1 };
-            if !is_edge && at % 3 > 0 {
-                continue;
-            }
-            for bit in bits {
-                let mut flipped = bytes.clone();
-                if let Some(byte) = flipped.get_mut(at) {
-                    *byte ^= 1 << bit;
-                }
-                tries.add(1);
-                store.with(&path, &flipped).map_err(|what| {
-                    format!("bit {bit} of byte {at} of {}: {what}", path.display())
-                })?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn missing(tries: &Tries) -> Result<(), String> {
-    for store in [Store::closed()?, Store::killed()?] {
-        let segments = store.segments("a");
-        // Nobody can tell that the oldest is missing from one that retention took.
-        for path in segments.iter().skip(1) {
-            let sim = store.sim.snapshot();
-            let gone = sim.env().fs.unlink(path);
-            gone.map_err(|error| error.to_string())?;
-            tries.add(1);
-            store
-                .judge(&sim)
-                .map_err(|what| format!("without {}: {what}", path.display()))?;
-        }
-    }
-    Ok(())
-}
-
-fn swapped(tries: &Tries) -> Result<(), String> {
-    for store in [Store::closed()?, Store::killed()?] {
-        for (path, other) in store.segments("a").iter().zip(&store.segments("b")) {
-            tries.add(1);
-            store
-                .with(path, &store.read(other)?)
-                .map_err(|what| format!("{} in another place: {what}", other.display()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Returns where groups begin in a segment's bytes.
 fn groups(bytes: &[u8]) -> Vec<usize> {
     let found = bytes.windows(GROUP.len()).enumerate();
@@ -357,11 +246,7 @@ fn other_life(tries: &Tries) -> Result<(), String> {
                 .map_err(told)?;
         }
         let sim = sim.snapshot();
-        Ok(Store {
-            sim,
-            payloads,
-            sure: None,
-        })
+        Ok(Store { sim, payloads })
     };
     let (undone, store) = (live(100)?, live(200)?);
     // Where the index lets reading begin, nothing is known of what came before.
