@@ -72,6 +72,9 @@ defects! {
     MarkBeforeSync = "mark-before-sync",
     /// Cursors read to the end of what is written: what was seen by readers is lost in a power cut.
     EndBeforeSync = "end-before-sync",
+    /// Cursors do not look at the durable mark: a reader gets a record that another one, asking for the
+    /// mark afterwards, is told is not there.
+    ReaderAheadOfMark = "reader-ahead-of-mark",
     /// The index vouches for a group that is still to be written: a torn write is taken for damage,
     /// and the shard opens read-only.
     IndexBeforeData = "index-before-data",

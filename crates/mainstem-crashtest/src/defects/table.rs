@@ -84,6 +84,7 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         Defect::ReadersForgotten => Own(&checks::FOLLOWERS),
         Defect::LeadLostInPanic => Own(&checks::PANICS),
         Defect::ZerosOverData => Own(&checks::ZEROS),
+        Defect::ReaderAheadOfMark => Own(&checks::MARK),
         Defect::WaitersForgotten => Own(&checks::WAITS),
         Defect::OldWakerKept => Own(&checks::WAKERS),
         Defect::DroppedAppendKeepsBytes => Own(&checks::DROPPED),

@@ -254,7 +254,9 @@ impl Cursor {
                     if found.seq >= self.durable {
                         self.durable = self.shard.watermark.next();
                     }
-                    return Ok((found.seq < self.durable).then_some(found));
+                    let is_durable =
+                        found.seq < self.durable || is_planted(Defect::ReaderAheadOfMark);
+                    return Ok(is_durable.then_some(found));
                 }
                 Peek::MoreLater => return Ok(None),
                 Peek::Sealed => {

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{OpKind, Sim};
 use mainstem_log::{AppendOptions, LogError, Shard, Start};
 
 use super::kit::{
@@ -19,6 +19,13 @@ pub(in crate::defects) static ROUNDS: Check = Check {
     name: "rounds",
     about: "while a group is being synced, nobody is told of its records and no reader sees them",
     run: rounds,
+};
+
+/// See [`Check::about`].
+pub(in crate::defects) static MARK: Check = Check {
+    name: "mark",
+    about: "no reader gets a record before the durable mark is past it",
+    run: mark,
 };
 
 /// See [`Check::about`].
@@ -90,6 +97,35 @@ fn rounds(tries: &Tries) -> Result<(), String> {
     tries.add(1);
     poll()?;
     nobody_sees(&shard, 2)
+}
+
+fn mark(tries: &Tries) -> Result<(), String> {
+    let sim = Sim::new(1);
+    // The index is written after the sync and before the mark moves.
+    let (gate, env) = Gate::of(&sim, |kind, path| {
+        kind == OpKind::Write && path.extension().is_some_and(|it| it == "idx")
+    });
+    let (_engine, shard) = create(&env)?;
+    shard.append_one(b"first").map_err(told)?;
+    let shut = gate.shut();
+    let append = append_in_thread(&shard);
+    shut.wait_for(1);
+    tries.add(1);
+    let mut cursor = shard.cursor(Start::Oldest).map_err(told)?;
+    let mut read = 0_u64;
+    while cursor.next().map_err(told)?.is_some() {
+        read = read.saturating_add(1);
+    }
+    let mark = shard.durable_end();
+    drop(shut);
+    let done = append.recv().map_err(|error| error.to_string())?;
+    done.map_err(told)?;
+    if read > mark.0 {
+        return Err(format!(
+            "{read} records were read while the durable mark was at {mark}"
+        ));
+    }
+    Ok(())
 }
 
 /// Checks that all that is to be seen of a shard is `count` records.
