@@ -158,7 +158,12 @@ fn print_markdown(rows: &[(Defect, Found)]) {
             found.setup.check(),
             found.setup.about(),
             found.tries,
-            found.wrong.as_deref().map_or("nothing", first_line),
+            // A column ends where it says so.
+            found
+                .wrong
+                .as_deref()
+                .map_or("nothing", first_line)
+                .replace('|', "\\|"),
         );
     }
 }
