@@ -30,6 +30,22 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             "-D",
             "warnings",
         ];
+        command::run(&mut workspace.cargo(&arguments))?;
+        // What only a build with defects has.
+        let arguments = [
+            "clippy",
+            "--locked",
+            "--package",
+            "mainstem-log",
+            "--package",
+            "mainstem-crashtest",
+            "--all-targets",
+            "--features",
+            "mainstem-crashtest/defects",
+            "--",
+            "-D",
+            "warnings",
+        ];
         command::run(&mut workspace.cargo(&arguments))
     });
     steps.run("documentation", || {

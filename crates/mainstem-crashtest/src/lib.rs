@@ -12,9 +12,12 @@
 //! * [`mod@sim`] loses power at every operation of a simulated disk, and makes every call fail.
 //! * [`rot`] damages files at rest.
 //! * [`history`] holds threads that work at the same time to one order of all their calls.
+//!
+//! [`mod@defects`] breaks our own log on purpose, one thing at a time, and sees who notices.
 
 pub mod child;
 pub mod contract;
+pub mod defects;
 pub mod history;
 pub mod kill;
 pub mod oracle;

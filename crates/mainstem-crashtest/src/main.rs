@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(target_os = "linux")]
 use mainstem_crashtest::power;
-use mainstem_crashtest::{child, history, kill, rot, sim, toy};
+use mainstem_crashtest::{child, defects, history, kill, rot, sim, toy};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -19,6 +19,7 @@ struct Cli {
 enum Command {
     Write(child::Write),
     Read(child::Read),
+    Defects(defects::Defects),
     Sim(sim::Sim),
     Faults(sim::Faults),
     Rot(rot::Rot),
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Faults(faults) => faults.run().map(|()| ExitCode::SUCCESS),
         Command::Rot(rot) => rot.run().map(|()| ExitCode::SUCCESS),
         Command::History(histories) => histories.run().map(|()| ExitCode::SUCCESS),
+        Command::Defects(defects) => defects.run().map(|()| ExitCode::SUCCESS),
         Command::Kill(kill) => kill.run(),
         Command::Syscalls(syscalls) => syscalls.run(),
         #[cfg(target_os = "linux")]

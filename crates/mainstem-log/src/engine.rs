@@ -9,6 +9,7 @@ use mainstem_env::{Env, Fs, LockAttempt, LockHeld, OpenMode, replace_file};
 use crate::append::budget::Budget;
 use crate::append::writer::ShardWriter;
 use crate::config::{EngineOptions, Maintenance, ShardOptions};
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::manifest::{self, CleanShard, EngineId, ManifestError};
@@ -243,7 +244,12 @@ impl EngineState {
             Err(error) => return Err(LogError::io("create", &dir)(error)),
         }
         let shards = self.dir.join(names::SHARDS);
-        fs.sync_dir(&shards).map_err(|error| {
+        let synced = if is_planted(Defect::ShardNameNotSynced) {
+            Ok(())
+        } else {
+            fs.sync_dir(&shards)
+        };
+        synced.map_err(|error| {
             // Another sync would prove nothing about this name.
             let _seen_when_it_is_opened = fs.remove_dir(&dir);
             LogError::io("sync", &shards)(error)
@@ -309,6 +315,9 @@ impl EngineState {
         }
         // One rename makes it leave as a whole: files removed one by one could leave a hole.
         let shards = self.dir.join(names::SHARDS);
+        if is_planted(Defect::RemovalInPlace) {
+            return remove_leaving(&**fs, &shards, &dir);
+        }
         let leaving = shards.join(names::leaving(name.as_str()));
         remove_leaving(&**fs, &shards, &leaving)?;
         fs.rename(&dir, &leaving)
@@ -379,7 +388,8 @@ impl EngineState {
         };
         let mut clean: Vec<CleanShard> = Vec::new();
         for shard in self.open_shards() {
-            let intact = shard.committer.refusal().is_none();
+            let vouches = is_planted(Defect::PoisonedVouchedFor);
+            let intact = shard.committer.refusal().is_none() || vouches;
             let note = shard.committer.close(LogError::Closed, |writer| {
                 let note = intact.then(|| writer.clean(shard.now_ms()));
                 writer.quiesce();
@@ -387,13 +397,14 @@ impl EngineState {
             });
             shard.watermark.end(LogError::Closed);
             // A shard that was poisoned while it closed must not be vouched for.
-            let still_intact = matches!(shard.committer.refusal(), Some(LogError::Closed));
+            let still_intact =
+                matches!(shard.committer.refusal(), Some(LogError::Closed)) || vouches;
             clean.extend(note.and_then(Result::ok).filter(|_| still_intact));
         }
         self.shared.pool.stop();
         clean.extend(std::mem::take(&mut *self.clean.lock()).into_values());
         let bytes = manifest::encode_clean(self.id, &clean);
-        let written = replace_file(&*self.shared.files.env.fs, &self.dir, names::CLEAN, &bytes);
+        let written = replace(&*self.shared.files.env.fs, &self.dir, names::CLEAN, &bytes);
         drop(lock);
         written.map_err(LogError::io("write", self.dir.join(names::CLEAN)))
     }
@@ -443,6 +454,18 @@ pub(crate) fn shard_names(env: &Env, dir: &Path) -> Result<Vec<ShardName>, LogEr
         .collect())
 }
 
+/// As [`replace_file`].
+fn replace(fs: &dyn Fs, dir: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    if is_planted(Defect::RenamedBeforeSync) {
+        let draft = dir.join(format!("{name}.tmp"));
+        let file = fs.open(&draft, OpenMode::ReadWriteOrCreate)?;
+        file.write_all_at(bytes, 0)?;
+        fs.rename(&draft, &dir.join(name))?;
+        return fs.sync_dir(dir);
+    }
+    replace_file(fs, dir, name, bytes)
+}
+
 /// Creates the data directory and its parents, durably.
 ///
 /// Parents that are there already may be the work of a process that was killed before it could sync
@@ -487,7 +510,10 @@ fn create_dirs(env: &Env, dir: &Path) -> Result<(), LogError> {
 }
 
 pub(crate) fn acquire_lock(env: &Env, dir: &Path) -> Result<Box<dyn LockHeld>, LogError> {
-    let path = dir.join(names::LOCK);
+    let mut path = dir.join(names::LOCK);
+    if is_planted(Defect::LockNotShared) {
+        path.set_extension(env.random.next_u64().unwrap_or(0).to_string());
+    }
     let holder = format!("process {}", std::process::id());
     match env
         .fs
@@ -552,7 +578,7 @@ pub(crate) fn open_identity(env: &Env, dir: &Path) -> Result<EngineId, LogError>
     env.random
         .fill(&mut id.0)
         .map_err(LogError::io("get randomness for", &path))?;
-    replace_file(&**fs, dir, names::ENGINE, &manifest::encode_engine(id)).map_err(|error| {
+    replace(&**fs, dir, names::ENGINE, &manifest::encode_engine(id)).map_err(|error| {
         // Nothing depends on it yet, and another sync would prove nothing about its name.
         let _seen_by_the_next_opening = fs.unlink(&path);
         LogError::io("write", &path)(error)
@@ -589,10 +615,14 @@ fn take_clean(
             Vec::new()
         }
     };
-    invalidate(env, &path)?;
-    env.fs
-        .unlink(&path)
-        .map_err(LogError::io("remove", &path))?;
+    if !is_planted(Defect::NoteNotInvalidated) && !is_planted(Defect::CleanNoteKept) {
+        invalidate(env, &path)?;
+    }
+    if !is_planted(Defect::CleanNoteKept) {
+        env.fs
+            .unlink(&path)
+            .map_err(LogError::io("remove", &path))?;
+    }
     env.fs.sync_dir(dir).map_err(LogError::io("sync", dir))?;
     Ok(shards
         .into_iter()

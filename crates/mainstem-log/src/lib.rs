@@ -26,6 +26,7 @@
 
 mod append;
 mod config;
+mod defect;
 mod engine;
 mod error;
 mod files;
@@ -50,6 +51,8 @@ mod watermark;
 pub use append::batch::Batch;
 pub use append::pending::{Append, Appended};
 pub use config::{AppendOptions, EngineOptions, Maintenance, PoisonHook, ShardOptions};
+#[cfg(feature = "defects")]
+pub use defect::{Defect, plant};
 pub use engine::Engine;
 pub use error::{LogError, Outcome};
 pub use maintenance::MaintenanceReport;

@@ -14,6 +14,7 @@ use crate::append::committer::{Committer, Delegate};
 use crate::append::pending::{Append, Appended};
 use crate::append::writer::ShardWriter;
 use crate::config::{AppendOptions, PoisonHook, ShardOptions, check_retention_ms};
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::limits::{
@@ -152,7 +153,7 @@ impl Delegate for Link {
         tracing::error!(shard = %shard.name, %error, "shard poisoned; open the engine again to write");
         shard.counters.poisoned.add(1);
         let poisoned = LogError::Poisoned(Arc::new(error.clone()));
-        if is_medium_failure(error) {
+        if is_medium_failure(error) && !is_planted(Defect::NeighboursGoOn) {
             let _the_first_cause_stays = self.fate.0.set(poisoned.clone());
         }
         shard.watermark.end(poisoned);
@@ -277,6 +278,9 @@ impl ShardState {
 
     /// Returns the arrival time before which records are hidden, in ms.
     pub(crate) fn horizon_ms(&self) -> u64 {
+        if is_planted(Defect::ExpiredServed) {
+            return 0;
+        }
         let now = self.files.env.clock.now();
         // What was hidden was older than the shortest retention. A time later than that comes from a
         // clock that was ahead, and must not hide what is put today.

@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::seq::SeqNo;
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, wake_all};
@@ -54,6 +55,9 @@ impl Watermark {
         // Partner of the load in `next`. Under the lock, so that a waiter that has checked the mark
         // and is about to wait is not missed.
         self.next.store(next.0, Ordering::Release);
+        if is_planted(Defect::ReadersForgotten) {
+            return;
+        }
         self.wake(waiters);
     }
 

@@ -3,6 +3,7 @@
 mod aws_cli;
 mod clients;
 mod crash;
+mod defects;
 mod javascript;
 mod kill;
 mod model;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{crash, javascript, kill, model, power, python, rust};
+use super::{crash, defects, javascript, kill, model, power, python, rust};
 use crate::counts::Counts;
 use crate::fuzz;
 use crate::steps::Steps;
@@ -39,6 +39,10 @@ pub(crate) const ALL: &[Suite] = &[
         run: crash::tests,
     },
     Suite {
+        name: "defects",
+        run: defects::tests,
+    },
+    Suite {
         name: "kill",
         run: kill::tests,
     },
@@ -70,6 +74,7 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, killed processes, unmodi
     rust        unit and integration tests, and the examples in the documentation\n  \
     loom        the models of the commit core under every interleaving\n  \
     crash       power lost at every operation, every call failed, every file damaged, simulated\n  \
+    defects     defects planted in the engine, each of which a check must catch\n  \
     kill        200 and more rounds of killing real processes and judging what their store shows\n  \
     power       power cuts and failing disks under ext4, XFS and btrfs; needs root, /dev/fuse, loop devices\n  \
     model       the generated shapes against the service model of the pinned botocore\n  \

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use super::violation::Violation;
-use super::{arrows, glossary, links, machine_paths, sizes, titles, unsafe_list};
+use super::{arrows, defects, glossary, links, machine_paths, sizes, titles, unsafe_list};
 use crate::workspace::Workspace;
 use crate::{command, no_arguments};
 
@@ -43,6 +43,7 @@ pub(crate) fn tidy(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     ]))?;
 
     let mut found = arrows::check(&arrows::packages(&metadata)?);
+    found.extend(defects::check(&texts));
     found.extend(glossary::check(&texts));
     found.extend(links::check(&paths, &texts));
     found.extend(machine_paths::check(&texts));

@@ -3,6 +3,7 @@
 
 mod arrows;
 mod check;
+mod defects;
 mod glossary;
 mod links;
 mod machine_paths;

@@ -226,7 +226,7 @@ impl Rot {
 
 /// A segment that retention deleted looks the same as one that somebody else did, as long as it is
 /// the oldest of several.
-fn is_oldest_segment(files: &[PathBuf], path: &PathBuf) -> bool {
+pub(crate) fn is_oldest_segment(files: &[PathBuf], path: &PathBuf) -> bool {
     let of_shard = |it: &&PathBuf| it.parent() == path.parent() && is_segment(it);
     let mut segments = files.iter().filter(of_shard);
     segments.next() == Some(path) && segments.next().is_some()

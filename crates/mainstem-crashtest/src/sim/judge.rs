@@ -69,6 +69,7 @@ pub(super) fn judge_shard(
         Err(error) => return say(format!("cannot be read: {error:?}")),
     };
     let mut next = 0;
+    let mut last_ms = 0;
     let mut is_first = true;
     loop {
         let record = match cursor.next() {
@@ -100,6 +101,10 @@ pub(super) fn judge_shard(
         if record.payload() != wanted.payload || !time_is_right {
             return say(format!("record {seq} is not what was appended"));
         }
+        if record.time().0 < last_ms {
+            return say(format!("record {seq} is older than the one before it"));
+        }
+        last_ms = record.time().0;
         if !history.has_jumps && record.time().0 < horizon_ms {
             return say(format!("record {seq} is past the retention"));
         }

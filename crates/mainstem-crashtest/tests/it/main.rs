@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod a_second_writer_is_told_who_is_first;
 #[cfg(test)]
+mod defects;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod found;

@@ -14,6 +14,7 @@ use super::batch::Source;
 use super::budget::Budget;
 use super::group::{Group, Spare};
 use super::round::{Round, Woken};
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::seq::SeqNo;
 use crate::sync::{Condvar, Mutex};
@@ -171,19 +172,29 @@ impl<S: CommitSink> Committer<S> {
     ) -> Result<Ticket, LogError> {
         let refusal = match (&core.refused, expected) {
             (Some(error), _) => Some(error.clone()),
-            (None, Some(expected)) if expected != core.next => Some(LogError::UnexpectedPosition {
-                expected,
-                actual: core.next,
-            }),
+            (None, Some(expected))
+                if expected != core.next && !is_planted(Defect::ExpectedIgnored) =>
+            {
+                Some(LogError::UnexpectedPosition {
+                    expected,
+                    actual: core.next,
+                })
+            }
             (None, _) => None,
         };
         if let Some(error) = refusal {
-            self.give_back(source.byte_len());
+            if !is_planted(Defect::RefusedAppendKeepsBytes) {
+                self.give_back(source.byte_len());
+            }
             return Err(error);
         }
         let bytes = source.byte_len();
         // Arrival times never go back within a shard, whatever the clock does.
-        let time_ms = core.last_time_ms.max(now_ms);
+        let time_ms = if is_planted(Defect::TimeGoesBack) {
+            now_ms
+        } else {
+            core.last_time_ms.max(now_ms)
+        };
         core.last_time_ms = time_ms;
         let first = core.next;
         core.next = first.plus(u64::from(source.records()));
@@ -215,6 +226,11 @@ impl<S: CommitSink> Committer<S> {
         };
         self.delegate.linger();
         guard.group = self.core.lock().pending.pop_front();
+        if is_planted(Defect::AckBeforeCommit)
+            && let Some(group) = &guard.group
+        {
+            group.round.complete(Ok(()));
+        }
         let failure = match &mut guard.group {
             Some(group) => self.sink.lock().commit(group).err(),
             None => None,
@@ -222,6 +238,11 @@ impl<S: CommitSink> Committer<S> {
         let group = guard.disarm();
         match failure {
             None => {
+                if is_planted(Defect::NextGroupReleased)
+                    && let Some(next) = self.core.lock().pending.front()
+                {
+                    next.round.complete(Ok(()));
+                }
                 self.pass_on();
                 if let Some(group) = group {
                     self.settle(group, &Ok(()));
@@ -266,6 +287,7 @@ impl<S: CommitSink> Committer<S> {
     /// Fails `group` and all that is pending with `error`, puts the lead down, and, if `poison`, ends
     /// appending for good.
     fn fail_all(&self, group: Option<Group>, error: &LogError, poison: bool) {
+        let poison = poison && !is_planted(Defect::PoisonForgotten);
         let pending = {
             let mut core = self.core.lock();
             // A shard that is poisoned while it closes must not pass for one that closed well.
@@ -280,6 +302,7 @@ impl<S: CommitSink> Committer<S> {
                 .as_ref()
                 .or(core.pending.front())
                 .map(|group| group.first)
+                .filter(|_| !is_planted(Defect::NumbersNotTakenBack))
             {
                 core.next = first;
             }
@@ -388,6 +411,9 @@ impl<S: CommitSink> LeadGuard<'_, S> {
 
 impl<S: CommitSink> Drop for LeadGuard<'_, S> {
     fn drop(&mut self) {
+        if is_planted(Defect::LeadLostInPanic) {
+            return;
+        }
         let error = LogError::CommitterPanicked {
             shard: self.committer.shard.clone(),
         };

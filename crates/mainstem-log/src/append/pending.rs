@@ -12,6 +12,7 @@ use super::batch::{Batch, Source};
 use super::budget::Waiter;
 use super::committer::Ticket;
 use crate::config::AppendOptions;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::seq::SeqNo;
 use crate::shard::ShardState;
@@ -119,6 +120,9 @@ impl Future for Append {
 
 impl Drop for Append {
     fn drop(&mut self) {
+        if is_planted(Defect::DroppedAppendKeepsBytes) {
+            return;
+        }
         match &mut self.step {
             Step::Admit(index, place) => {
                 let bytes = Source::Batch(&self.batch).byte_len();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::committer::{CommitFailure, CommitSink};
 use super::group::Group;
 use crate::config::{ShardOptions, default_roll_age_ms};
+use crate::defect::{Defect, is_planted};
 use crate::files::Files;
 use crate::format::manifest::CleanShard;
 use crate::format::segment_header::PreviousSegment;
@@ -54,6 +55,10 @@ pub(crate) struct Successor {
 
 impl CommitSink for ShardWriter {
     fn commit(&mut self, group: &mut Group) -> Result<(), CommitFailure> {
+        if is_planted(Defect::MarkBeforeSync) {
+            let next = group.first.plus(u64::from(group.records()));
+            self.watermark.publish(next);
+        }
         let bytes = group.byte_len();
         let full = match &self.place {
             Place::Active(active) => {
@@ -68,7 +73,10 @@ impl CommitSink for ShardWriter {
         let data_bytes_max = self.options.segment_bytes;
         let first_ms = group.oldest_ms();
         let active = self.active(first_ms)?;
-        active.reserve(bytes, data_bytes_max)?;
+        match active.reserve(bytes, data_bytes_max) {
+            Err(_) if is_planted(Defect::FullDiskAcknowledged) => return Ok(()),
+            reserved => reserved?,
+        }
         active.commit(group)?;
         let next = active.next;
         self.watermark.publish(next);

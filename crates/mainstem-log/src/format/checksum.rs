@@ -1,5 +1,6 @@
 //! The checksum of everything in a segment: CRC-32 with the segment's salt hashed in last.
 
+use crate::defect::{Defect, is_planted};
 use crc32fast::Hasher;
 
 /// A random number in a segment's header that goes into every checksum of that segment, so that
@@ -7,11 +8,21 @@ use crc32fast::Hasher;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Salt(pub u64);
 
+impl Salt {
+    /// Returns the salt.
+    fn in_use(self) -> Self {
+        if is_planted(Defect::SaltNotChecked) {
+            return Self(0);
+        }
+        self
+    }
+}
+
 /// Returns the checksum of `bytes` under `salt`.
 pub fn salted(bytes: &[u8], salt: Salt) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(bytes);
-    hasher.update(&salt.0.to_le_bytes());
+    hasher.update(&salt.in_use().0.to_le_bytes());
     hasher.finalize()
 }
 
@@ -66,7 +77,7 @@ impl FrameHasher {
         let empty = Hasher::new();
         let last = SeqAndTime::new(&empty, 0, 0);
         Self {
-            constant: ONES_SHIFTED ^ of(&empty, &salt.0.to_le_bytes()),
+            constant: ONES_SHIFTED ^ of(&empty, &salt.in_use().0.to_le_bytes()),
             last,
             empty,
         }

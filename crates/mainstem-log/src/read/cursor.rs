@@ -6,6 +6,7 @@ use mainstem_env::{TimestampMs, View};
 
 use super::locate;
 use super::record::RecordRef;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::CountedRegion;
 use crate::format::checksum::{FrameHasher, Salt};
@@ -253,7 +254,9 @@ impl Cursor {
                     if found.seq >= self.durable {
                         self.durable = self.shard.watermark.next();
                     }
-                    return Ok((found.seq < self.durable).then_some(found));
+                    let is_durable =
+                        found.seq < self.durable || is_planted(Defect::ReaderAheadOfMark);
+                    return Ok(is_durable.then_some(found));
                 }
                 Peek::MoreLater => return Ok(None),
                 Peek::Sealed => {
@@ -297,6 +300,7 @@ impl Cursor {
         };
         if let Some(expected) = expected
             && expected != successor.base
+            && !is_planted(Defect::HoleNotNoticed)
         {
             // Segments go from the front: those in between were trimmed if ours was too.
             if segments
@@ -438,7 +442,9 @@ impl Spot {
                 let Some(header) = GroupHeader::decode(rest, self.salt) else {
                     return Err(self.corrupt("group header does not verify"));
                 };
-                if self.expect.is_some_and(|expect| expect != header.first) {
+                if self.expect.is_some_and(|expect| expect != header.first)
+                    && !is_planted(Defect::SequenceNotChecked)
+                {
                     return Err(self.corrupt("group does not follow the one before it"));
                 }
                 self.expect = Some(header.first);
@@ -453,9 +459,16 @@ impl Spot {
                         what: format!("record flags {flags:#x}"),
                     });
                 }
+                Err(FrameError::Checksum { .. }) if is_planted(Defect::DamagedRecordSkipped) => {
+                    self.offset = self.offset.saturating_add(needed);
+                    self.expect = None;
+                    continue;
+                }
                 Err(error) => return Err(self.corrupt(&error.to_string())),
             };
-            if self.expect.is_some_and(|expect| expect != frame.seq) {
+            if self.expect.is_some_and(|expect| expect != frame.seq)
+                && !is_planted(Defect::SequenceNotChecked)
+            {
                 return Err(self.corrupt("record does not follow the one before it"));
             }
             return Ok(Peek::Record(Found {

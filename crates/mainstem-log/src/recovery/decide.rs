@@ -1,5 +1,7 @@
 //! Step 4: torn or corrupt? The whole decision, as a table.
 
+use crate::defect::{Defect, is_planted};
+
 /// What was found where the walk over the newest segment stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Evidence {
@@ -33,6 +35,7 @@ pub(crate) fn decide(evidence: Evidence) -> Verdict {
         evidence.later_group,
         evidence.remains,
     ) {
+        (true, _, _) | (false, true, _) if is_planted(Defect::DamageCutAsTorn) => Verdict::Torn,
         (true, _, _) | (false, true, _) => Verdict::Corrupt,
         (false, false, true) => Verdict::Torn,
         (false, false, false) => Verdict::Whole,

@@ -11,6 +11,7 @@ use super::scan_tail::{IndexHints, Scan, oldest_ms, read_index, scan};
 use super::state::{Newest, UNFINISHED_REPAIR, index_is_whole, look_at_newest};
 use crate::append::writer::{Place, Successor};
 use crate::config::ShardOptions;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::{FOOTER_BYTES, Footer};
@@ -85,6 +86,9 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
             ..empty(base)
         });
     };
+    if is_planted(Defect::NumbersStartAnew) && removed_as_empty(site, &listing)? {
+        return Ok(empty(SeqNo::default()));
+    }
     let mut segments: Vec<Arc<Segment>> = listing
         .segments
         .iter()
@@ -113,7 +117,9 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         Err(error) => return Err(error),
     };
     // What is read next must be what is on the disk.
-    file.sync_data().map_err(LogError::io("sync", &path))?;
+    if !is_planted(Defect::TailServedUnsynced) {
+        file.sync_data().map_err(LogError::io("sync", &path))?;
+    }
     let hands_off = missing.is_some() || links.is_err();
     let footer = read_footer(&*file, &path, &header)?;
     let is_sealed = match &footer {
@@ -146,14 +152,33 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
     Ok(Opened { damage, ..opened })
 }
 
+/// Removes the only segment of a shard, if it holds nothing; returns whether it did.
+fn removed_as_empty(site: &Site<'_>, listing: &Listing) -> Result<bool, LogError> {
+    let [only] = listing.segments.as_slice() else {
+        return Ok(false);
+    };
+    let path = site.dir.join(names::segment(*only));
+    let len = open_file(site, &path)?.len();
+    if len.map_err(LogError::io("measure", &path))? > SegmentHeader::data_start() {
+        return Ok(false);
+    }
+    let gone = site.files.env.fs.unlink(&path);
+    gone.map_err(LogError::io("remove", &path))?;
+    Ok(true)
+}
+
 /// Makes durable what the shard's files are called.
 ///
 /// A process that is killed between creating a file and syncing its directory leaves a name that its
 /// successor sees and a power cut takes away, with all that was appended meanwhile.
 fn sync_names(site: &Site<'_>, listing: &Listing) -> Result<(), LogError> {
     let fs = &site.files.env.fs;
+    if is_planted(Defect::FoundNamesNotSynced) {
+        return Ok(());
+    }
     // A shard's own name is made durable before its first segment is created.
     if listing.segments.is_empty()
+        && !is_planted(Defect::ShardNameNotSynced)
         && let Some(parent) = site.dir.parent()
     {
         fs.sync_dir(parent).map_err(LogError::io("sync", parent))?;
@@ -322,8 +347,13 @@ fn open_sealed(
         newest.set_sealed(header, footer, len);
     }
     let link = link_after(&header, &footer);
+    let base = if is_planted(Defect::NumberReused) {
+        footer.last
+    } else {
+        link.next
+    };
     let successor = Successor {
-        base: link.next,
+        base,
         previous: Some(link.previous),
         last_time_ms: footer.newest_ms.max(header.created_ms),
     };
@@ -343,6 +373,9 @@ fn open_sealed(
 /// sync they may be in memory only, and marked clean.
 fn rewrite(file: &dyn File, path: &Path, start: u64, end: u64) -> Result<(), LogError> {
     const CHUNK: u64 = 1 << 20;
+    if is_planted(Defect::CleanPagesTrusted) {
+        return Ok(());
+    }
     let mut at = start;
     let mut buffer = Vec::new();
     while at < end {
@@ -392,7 +425,7 @@ fn recover_active(site: &Site<'_>, path: &Path, found: Found) -> Result<Opened, 
     let verdict = decide(Evidence {
         valid_end: scan.valid_end,
         proven_end: hints.proven_end,
-        later_group: scan.later_group.is_some(),
+        later_group: scan.later_group.is_some() && !is_planted(Defect::LaterGroupIgnored),
         remains: scan.used_end > scan.valid_end,
     });
     let damage = match verdict {
@@ -435,8 +468,13 @@ fn recover_active(site: &Site<'_>, path: &Path, found: Found) -> Result<Opened, 
     segments.pop();
     segments.push(Arc::clone(&segment));
     let (next, bytes_read) = (scan.next, scan.bytes_read);
+    let data_end = if is_planted(Defect::AppendedBehindTear) {
+        scan.used_end
+    } else {
+        scan.valid_end
+    };
     let tail = Tail {
-        data_end: scan.valid_end,
+        data_end,
         chain: scan.chain,
         next,
         oldest_ms,
@@ -473,9 +511,14 @@ fn explain(scan: &Scan, hints: &IndexHints) -> String {
 /// Makes the valid end of the segment the end of its file, and all before it durable.
 fn cut(file: &dyn File, path: &Path, scan: &Scan) -> Result<(), LogError> {
     rewrite(file, path, scan.start, scan.valid_end)?;
-    file.sync_data().map_err(LogError::io("sync", path))?;
+    if !is_planted(Defect::TailServedUnsynced) {
+        file.sync_data().map_err(LogError::io("sync", path))?;
+    }
     file.truncate(scan.valid_end)
         .map_err(LogError::io("truncate", path))?;
+    if is_planted(Defect::TailServedUnsynced) {
+        return Ok(());
+    }
     file.sync_all().map_err(LogError::io("sync", path))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mainstem_env::{File, OpenMode};
 
 use super::listing::Listing;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::checksum;
@@ -69,6 +70,9 @@ fn find_unborn(
     let Some((newest, before)) = listing.segments.split_last() else {
         return Ok(None);
     };
+    if is_planted(Defect::UnbornTakenForDamage) {
+        return Ok(None);
+    }
     let had_records =
         clean.is_some_and(|it| it.segment == *newest && it.data_end > SegmentHeader::data_start());
     if had_records || listing.indexes.contains(newest) {

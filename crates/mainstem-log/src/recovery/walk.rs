@@ -4,6 +4,7 @@ use std::path::Path;
 
 use mainstem_env::File;
 
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::format::checksum::{FrameHasher, Salt};
 use crate::format::frame::{self, FrameError};
@@ -115,10 +116,11 @@ impl<'a> Walker<'a> {
             return bad(position, "no group header, or a damaged one");
         };
         let chain = GroupHeader::chain_of(block);
-        if expect.chain.is_some_and(|chain| chain != header.chain) {
+        let is_chained = expect.chain.is_none_or(|chain| chain == header.chain);
+        if !is_chained && !is_planted(Defect::ChainNotChecked) {
             return bad(position, "group does not follow the one before it");
         }
-        if header.first != expect.first {
+        if header.first != expect.first && !is_planted(Defect::SequenceNotChecked) {
             return bad(
                 position,
                 "group begins with another sequence number than expected",
@@ -147,6 +149,15 @@ impl<'a> Walker<'a> {
                         path: self.path.to_path_buf(),
                         what: format!("record at byte {here}: {error}"),
                     });
+                }
+                Err(_) if at > 0 && is_planted(Defect::TornGroupKept) => {
+                    let records = u32::try_from(seq.since(header.first)).unwrap_or(0);
+                    return Ok(Ok(WholeGroup {
+                        header: GroupHeader { records, ..header },
+                        chain,
+                        end: here,
+                        newest_ms,
+                    }));
                 }
                 Err(error) => return bad(here, &error.to_string()),
             };

@@ -2,6 +2,7 @@
 
 use mainstem_env::{Elapsed, TimestampMs};
 
+use crate::defect::{Defect, is_planted};
 use crate::limits::CLOCK_DISAGREEMENT_MS_MAX;
 
 /// Returns the arrival time before which records are hidden, in ms.
@@ -11,7 +12,9 @@ pub(crate) fn horizon_ms(now: TimestampMs, retention_ms: u64) -> u64 {
 
 /// Returns whether everything in a segment whose newest record arrived at `newest_ms` is too old.
 pub(crate) fn is_expired(newest_ms: u64, now: TimestampMs, retention_ms: u64) -> bool {
+    let is_at_the_edge = newest_ms == horizon_ms(now, retention_ms);
     newest_ms < horizon_ms(now, retention_ms)
+        || (is_at_the_edge && is_planted(Defect::RetentionOffByOne))
 }
 
 /// Holds deletion back when the wall clock jumps.
@@ -33,6 +36,9 @@ impl ClockWatch {
 
     /// Returns whether wall clock and elapsed time agree on what went by since they last did.
     pub(crate) fn agrees(&mut self, wall: TimestampMs, elapsed: Elapsed) -> bool {
+        if is_planted(Defect::ClockBelieved) {
+            return true;
+        }
         let went_by = elapsed.since(self.elapsed).as_millis();
         let went_by = u64::try_from(went_by).unwrap_or(u64::MAX);
         let expected = self.wall.plus_ms(went_by);

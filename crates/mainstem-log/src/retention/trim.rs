@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mainstem_env::TimestampMs;
 
 use super::policy;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::segment::shared::Segment;
 use crate::shard::ShardState;
@@ -57,6 +58,9 @@ pub(crate) fn trim(shard: &ShardState, now: TimestampMs) -> Result<usize, LogErr
         if !is_expired(oldest, successor, shard, now)? {
             break;
         }
+        if is_planted(Defect::RetentionNewestFirst) {
+            delete_younger(shard, &segments, now)?;
+        }
         delete(shard, oldest, &mut trimming)?;
         deleted = deleted.saturating_add(1);
     }
@@ -71,6 +75,7 @@ fn is_expired(
 ) -> Result<bool, LogError> {
     let expired = |newest_ms| policy::is_expired(newest_ms, now, shard.retention_ms());
     match segment.times_ms() {
+        Ok(Some((oldest_ms, _))) if is_planted(Defect::RetentionByOldest) => Ok(expired(oldest_ms)),
         Ok(Some((_, newest_ms))) => Ok(expired(newest_ms)),
         // A segment that a repair left empty has nothing to wait for.
         Ok(None) => Ok(true),
@@ -79,6 +84,27 @@ fn is_expired(
         Err(LogError::Corrupt { .. }) => Ok(expired(successor.header()?.created_ms)),
         Err(error) => Err(error),
     }
+}
+
+/// Deletes the expired segments but the oldest, the newest first.
+fn delete_younger(
+    shard: &ShardState,
+    segments: &[Arc<Segment>],
+    now: TimestampMs,
+) -> Result<(), LogError> {
+    let fs = &shard.files.env.fs;
+    for pair in segments.windows(2).skip(1).rev() {
+        if let [segment, successor] = pair
+            && is_expired(segment, successor, shard, now)?
+        {
+            let path = segment.path();
+            let gone = fs
+                .unlink(path)
+                .and_then(|()| fs.sync_dir(path.parent().unwrap_or(path)));
+            gone.map_err(LogError::io("remove", path))?;
+        }
+    }
+    Ok(())
 }
 
 fn delete(
@@ -121,6 +147,9 @@ fn finish(shard: &ShardState, trimming: &mut Trimming) -> Result<(), LogError> {
     }
     let dir = path.parent().unwrap_or(path).to_path_buf();
     trimming.leaving = None;
+    if is_planted(Defect::UnlinkNotSynced) {
+        return Ok(());
+    }
     fs.sync_dir(&dir).map_err(|error| {
         trimming.ended = true;
         LogError::io("sync", dir)(error)

@@ -10,6 +10,7 @@ use super::prewrite::{Claim, Filling};
 use super::shared::Segment;
 use crate::append::committer::CommitFailure;
 use crate::append::group::{Group, Placed};
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::checksum::Salt;
@@ -122,7 +123,12 @@ impl ActiveSegment {
             storage_error("create", &path, error)
         })?;
         file.sync_all()
-            .and_then(|()| fs.sync_dir(dir))
+            .and_then(|()| {
+                if is_planted(Defect::SegmentNameNotSynced) {
+                    return Ok(());
+                }
+                fs.sync_dir(dir)
+            })
             .map_err(|error| {
                 // The next opening would find it, and could not make it durable: what a failed sync
                 // left behind is marked clean.
@@ -249,12 +255,23 @@ impl ActiveSegment {
             "space is reserved"
         );
 
+        if is_planted(Defect::IndexBeforeData) {
+            let next = self.next.plus(u64::from(group.records()));
+            let end = start.saturating_add(group.byte_len());
+            let mark = entry(base, created_ms, next, end, Target::Mark, newest_ms);
+            self.index.record(&self.files, &[], mark, self.header.salt);
+        }
+        let durable_upto = if is_planted(Defect::DurableUptoTooFar) {
+            start.saturating_add(group.byte_len())
+        } else {
+            start
+        };
         self.due.clear();
         let (due, indexed_upto) = (&mut self.due, &mut self.indexed_upto);
         let (bytes, chain) = group.finish(
             self.header.salt,
             self.chain,
-            start,
+            durable_upto,
             newest_seconds,
             |placed: Placed| {
                 let is_first = placed.offset == GROUP_HEADER_BYTES as u64;
@@ -280,8 +297,23 @@ impl ActiveSegment {
         let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
         let end = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.claim.keep_out(end).map_err(CommitFailure::Fatal)?;
-        file.write_all_at(bytes, start).map_err(fatal)?;
-        file.sync_data().map_err(fatal)?;
+        match file.write_all_at(bytes, start) {
+            Err(_) if is_planted(Defect::ShortWriteIgnored) => {}
+            written => written.map_err(fatal)?,
+        }
+        if is_planted(Defect::EndBeforeSync) {
+            self.segment.publish(end, oldest_ms, newest_ms, &[]);
+        }
+        let is_skipped = is_planted(Defect::SyncSkipped)
+            || (is_planted(Defect::SyncSkippedMostly) && start % 32 != 0);
+        let mut synced = if is_skipped { Ok(()) } else { file.sync_data() };
+        if is_planted(Defect::FailedSyncRetried) && synced.is_err() {
+            synced = file.sync_data();
+        }
+        if is_planted(Defect::FailedSyncIgnored) {
+            synced = Ok(());
+        }
+        synced.map_err(fatal)?;
 
         self.chain = chain;
         self.next = self.next.plus(u64::from(group.records()));

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use mainstem_env::File;
 
 use super::active::sync_failed;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::sync::{Condvar, Mutex};
 
@@ -52,7 +53,9 @@ impl Claim {
     /// Waits until nothing before `end` is being filled.
     pub(crate) fn keep_out(&self, end: u64) -> Result<(), LogError> {
         let mut state = self.state.lock();
-        while state.range.as_ref().is_some_and(|range| range.start < end) {
+        while state.range.as_ref().is_some_and(|range| range.start < end)
+            && !is_planted(Defect::ZerosOverData)
+        {
             state = self.done.wait(state);
         }
         state.failed.clone().map_or(Ok(()), Err)

@@ -2,6 +2,7 @@
 
 use super::active::{ActiveSegment, refused, storage_error, sync_failed};
 use crate::append::committer::CommitFailure;
+use crate::defect::{Defect, is_planted};
 use crate::format::footer::{FOOTER_BYTES, Footer};
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry};
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
@@ -27,7 +28,9 @@ pub(crate) fn seal(active: &mut ActiveSegment) -> Result<PreviousSegment, Commit
     file.write_all_at(&block, active.data_end).map_err(fatal)?;
     // Only allocated space beyond the footer goes; nobody can see past the data end.
     file.truncate(end).map_err(fatal)?;
-    file.sync_all().map_err(fatal)?;
+    if !is_planted(Defect::SealNotSynced) {
+        file.sync_all().map_err(fatal)?;
+    }
     active.segment.set_sealed(active.header, footer, end);
     active.remove_index();
     active.close_files();

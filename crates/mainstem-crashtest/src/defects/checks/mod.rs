@@ -1,0 +1,13 @@
+//! Checks that ask more closely than the exploration of plans does.
+
+mod calls;
+mod kit;
+mod stale;
+mod threads;
+mod waits;
+
+pub(super) use calls::{CLOCK, EXPECTED, LOCK, POISON};
+pub(super) use kit::{Check, Tries};
+pub(super) use stale::{FOREIGN_GROUP, MISPLACED, OTHER_LIFE};
+pub(super) use threads::{PANICS, ZEROS};
+pub(super) use waits::{BUDGET, DROPPED, FOLLOWERS, MARK, ROUNDS, WAITS, WAKERS};

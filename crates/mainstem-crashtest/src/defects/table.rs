@@ -1,0 +1,139 @@
+//! Which check must catch which defect.
+
+use mainstem_env::sim::OpKind;
+use mainstem_log::Defect;
+
+use super::checks::{self, Check};
+use crate::rot::Ending;
+use crate::sim::faults::EVERYTHING;
+
+/// How a check is set up.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Setup {
+    /// Power is lost in random plans: those of the seeds below [`SEEDS`].
+    Seeds,
+    /// Power is lost in this plan.
+    Plan(&'static str),
+    /// Calls of this kind fail in this plan: each once and for ever, in every way.
+    Faults(OpKind, &'static str),
+    /// Files are damaged in this way after a store was left in that.
+    Rot(Damage, Ending),
+    /// Something is looked at more closely.
+    Own(&'static Check),
+}
+
+/// What happens to each file of a store in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// A bit is flipped: near both ends each, and some in between.
+    Flip,
+    /// It is removed.
+    Remove,
+    /// It is replaced by each other one of its kind.
+    Replace,
+}
+
+/// How many random plans there are for a defect to show itself.
+pub(super) const SEEDS: u64 = 24;
+
+/// Returns what must catch `defect`.
+pub(super) fn catcher(defect: Defect) -> Setup {
+    use Setup::{Faults, Own, Plan, Rot, Seeds};
+    match defect {
+        Defect::SyncSkipped | Defect::SyncSkippedMostly => Plan("1/4096: a.10 a.20 a.30 a.40"),
+        Defect::SealNotSynced => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700"),
+        Defect::IndexBeforeData
+        | Defect::DurableUptoTooFar
+        | Defect::SegmentNameNotSynced
+        | Defect::ShardNameNotSynced
+        | Defect::FoundNamesNotSynced
+        | Defect::RenamedBeforeSync
+        | Defect::TornGroupKept
+        | Defect::AppendedBehindTear
+        | Defect::TailServedUnsynced
+        | Defect::NumberReused
+        | Defect::UnbornTakenForDamage => Seeds,
+        Defect::FailedSyncRetried | Defect::FailedSyncIgnored => {
+            Faults(OpKind::SyncData, "1/4096: a.10 a.20 a.30 a.40")
+        }
+        Defect::CleanPagesTrusted => Faults(OpKind::SyncData, EVERYTHING),
+        Defect::ShortWriteIgnored => Faults(OpKind::Write, EVERYTHING),
+        Defect::NoteNotInvalidated => Faults(
+            OpKind::SyncDir,
+            "4/4096: b~457 b+174 b.36 b+20,24,1000 r xb b&26,51&55,704&0 p100957744 b!255",
+        ),
+        Defect::FullDiskAcknowledged => Plan("1/8192: f4096 a.10 a+2000,2000 c"),
+        Defect::NumbersNotTakenBack => Plan("1/8192: f4096 a.10 a+2000,2000 u a.10 c"),
+        Defect::TimeGoesBack => Plan("1/4096: p5000 a.10 j-3000 a.10 c"),
+        Defect::CleanNoteKept => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 r xa a.10 c"),
+        Defect::ExpiredServed => Plan("1/4096: a.10 p90000000 a.10 c"),
+        Defect::RetentionOffByOne => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 p86400000 m c"),
+        Defect::RetentionByOldest => {
+            Plan("1/4096: a+1000,700 p43200000 a+300 a+1000,700 p50000000 m c")
+        }
+        Defect::RetentionNewestFirst | Defect::UnlinkNotSynced => {
+            Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 a+1000,700 a+1000,700 p90000000 m")
+        }
+        Defect::RemovalInPlace => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700 xa"),
+        Defect::AckBeforeCommit
+        | Defect::NextGroupReleased
+        | Defect::MarkBeforeSync
+        | Defect::EndBeforeSync => Own(&checks::ROUNDS),
+        Defect::NumbersStartAnew => Plan("1/4096: a.10 a.20 p180000000 m r k3 a.10 c"),
+        Defect::ExpectedIgnored | Defect::RefusedAppendKeepsBytes => Own(&checks::EXPECTED),
+        Defect::ReadersForgotten => Own(&checks::FOLLOWERS),
+        Defect::LeadLostInPanic => Own(&checks::PANICS),
+        Defect::ZerosOverData => Own(&checks::ZEROS),
+        Defect::ReaderAheadOfMark => Own(&checks::MARK),
+        Defect::WaitersForgotten => Own(&checks::WAITS),
+        Defect::OldWakerKept => Own(&checks::WAKERS),
+        Defect::DroppedAppendKeepsBytes => Own(&checks::DROPPED),
+        Defect::BudgetIgnored => Own(&checks::BUDGET),
+        Defect::PoisonForgotten | Defect::PoisonedVouchedFor | Defect::NeighboursGoOn => {
+            Own(&checks::POISON)
+        }
+        Defect::ClockBelieved => Own(&checks::CLOCK),
+        Defect::LockNotShared => Own(&checks::LOCK),
+        Defect::RecordNotChecked
+        | Defect::DamagedRecordSkipped
+        | Defect::IndexEntryNotChecked
+        | Defect::FooterNotChecked => Rot(Damage::Flip, Ending::Closed),
+        Defect::DamageCutAsTorn | Defect::IndexProofIgnored => Rot(Damage::Flip, Ending::Killed),
+        Defect::LaterGroupIgnored => Rot(Damage::Flip, Ending::CutOff),
+        Defect::HoleNotNoticed => Rot(Damage::Remove, Ending::Closed),
+        Defect::ForeignSegmentTaken => Rot(Damage::Replace, Ending::Closed),
+        Defect::SequenceNotChecked => Own(&checks::MISPLACED),
+        Defect::SaltNotChecked => Own(&checks::FOREIGN_GROUP),
+        Defect::ChainNotChecked => Own(&checks::OTHER_LIFE),
+    }
+}
+
+impl Setup {
+    /// Returns the name of the check.
+    pub(super) fn check(self) -> &'static str {
+        match self {
+            Self::Seeds | Self::Plan(_) => "sim",
+            Self::Faults(..) => "faults",
+            Self::Rot(..) => "rot",
+            Self::Own(check) => check.name,
+        }
+    }
+
+    /// Returns what it looks at.
+    pub(super) fn about(self) -> &'static str {
+        match self {
+            Self::Seeds => "power cuts in random plans",
+            Self::Plan(plan) => plan,
+            Self::Faults(OpKind::SyncData, _) => "each sync of data fails, in every way",
+            Self::Faults(OpKind::Write, _) => "each write fails, in every way",
+            Self::Faults(OpKind::SyncDir, _) => "each sync of a directory fails, in every way",
+            Self::Faults(..) => "each call of a kind fails, in every way",
+            Self::Rot(Damage::Flip, Ending::Closed) => "flipped bits in a store that was closed",
+            Self::Rot(Damage::Flip, Ending::Killed) => "flipped bits in a store that was killed",
+            Self::Rot(Damage::Flip, Ending::CutOff) => "flipped bits in a store that lost power",
+            Self::Rot(Damage::Remove, _) => "each file of a store removed",
+            Self::Rot(Damage::Replace, _) => "each segment of a store replaced by each other",
+            Self::Own(check) => check.about,
+        }
+    }
+}
