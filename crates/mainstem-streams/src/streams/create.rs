@@ -159,7 +159,7 @@ impl Inner {
         let created_ms = self.now_ms();
         // A second that an earlier stream of this name has used is not used again, or that one's
         // sequence numbers would be taken for this one's.
-        let retired_s = control.retired.get(input.name.as_str()).copied();
+        let retired_s = control.used_s(&input.name);
         let now_s = created_ms / 1000;
         let sequence_epoch_s = match retired_s {
             Some(retired_s) if retired_s >= now_s => retired_s.saturating_add(1),

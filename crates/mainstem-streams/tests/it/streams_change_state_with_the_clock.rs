@@ -140,6 +140,31 @@ fn a_recreated_stream_knows_nothing_of_the_old_one() {
     assert_eq!(records[0].sequence_number, new.sequence_number);
 }
 
+/// Found by the crash tests: a deleted stream's second was forgotten once it was over, and a clock that
+/// was set back a little came to it again.
+#[test]
+fn a_recreated_stream_has_numbers_of_its_own_even_if_the_clock_went_back() {
+    for is_reopened in [false, true] {
+        let mut world = World::new();
+        let stream = world.create("test", 1);
+        let mut numbers = vec![world.put(&stream, "k", b"old").sequence_number];
+        for _ in 0..3 {
+            world.advance(1000);
+            world.streams().delete_stream(&stream).unwrap();
+            world.advance(100);
+            world.streams().maintain().unwrap();
+            if is_reopened {
+                world.reopen().unwrap();
+            }
+            world.go_back(1200);
+            world.create("test", 1);
+            let number = world.put(&stream, "k", b"new").sequence_number;
+            assert!(!numbers.contains(&number), "{number}");
+            numbers.push(number);
+        }
+    }
+}
+
 #[test]
 fn limits_on_streams_and_shards() {
     let mut config = StreamsConfig::default();
