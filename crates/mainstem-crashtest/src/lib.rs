@@ -1,10 +1,11 @@
 //! Proves what a log keeps when the process, the disk or the power fails.
 //!
 //! [`contract`] says what a store must offer to be tested: two commands. [`oracle`] knows what was
-//! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log. [`mod@sim`] needs no such
-//! commands: it runs the engine on a simulated disk.
+//! asked of it and judges what it shows afterwards. [`child`] has the commands of our own log, [`toy`]
+//! those of one that can be told to be wrong, and [`kill`] kills such processes.
 //!
-//! [`kill`] kills real processes. [`toy`] is a log that can be told to be wrong.
+//! [`mod@sim`] needs no commands: it runs the engine on a simulated disk, and [`streams`] what the
+//! server is made of.
 
 pub mod child;
 pub mod contract;
@@ -15,4 +16,5 @@ pub mod oracle;
 pub mod power;
 pub mod rot;
 pub mod sim;
+pub mod streams;
 pub mod toy;
