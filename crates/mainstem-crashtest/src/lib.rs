@@ -5,7 +5,7 @@
 //! those of one that can be told to be wrong, and [`kill`] kills such processes.
 //!
 //! [`mod@sim`] needs no commands: it runs the engine on a simulated disk, and [`streams`] what the
-//! server is made of.
+//! server is made of. [`mod@server`] kills the server itself.
 
 pub mod child;
 pub mod contract;
@@ -15,6 +15,7 @@ pub mod oracle;
 #[cfg(target_os = "linux")]
 pub mod power;
 pub mod rot;
+pub mod server;
 pub mod sim;
 pub mod streams;
 pub mod toy;
