@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
     let server = clients::build_server(workspace)?;
     let mut kill = Command::new(crash::build(workspace)?);
-    kill.args(["server", "--seed", "1", "--cycles", "32", "--server"]);
+    kill.args(["server", "--seed", "1", "--cycles", "100", "--server"]);
     let killed = command::run(kill.arg(server));
     if let Err(error) = &killed {
         eprintln!("{error:#}");

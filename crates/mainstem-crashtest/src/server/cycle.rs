@@ -115,7 +115,7 @@ impl<'a> Store<'a> {
     /// # Errors
     /// What the server did wrong.
     pub(super) fn cycle(&mut self, tally: &mut Tally) -> Result<()> {
-        let acks = 1 + self.rng.below(30);
+        let acks = 1 + self.rng.below(60);
         let end = match self.rng.below(10) {
             0..2 => End::Terminate(acks),
             2 => End::Kill(0, Duration::from_micros(self.rng.below(60_000))),
