@@ -110,6 +110,12 @@ impl Inner {
         found.ok_or_else(|| self.not_found(name))
     }
 
+    /// Returns whether the catalogue has the name, be its stream gone or not.
+    pub(super) fn is_known(&self, name: &StreamName) -> bool {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.contains_key(name)
+    }
+
     /// Returns the stream if it is active.
     pub(super) fn active_stream(&self, name: &StreamName) -> Result<Arc<Stream>, StreamsError> {
         let (stream, status) = self.stream(name)?;
