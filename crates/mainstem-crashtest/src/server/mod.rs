@@ -6,8 +6,8 @@
 //! order. One stream stays for good; others are made and deleted, and their retention changes, while
 //! records go into them. Of a call whose answer was cut off nothing is known, and it is not repeated.
 //!
-//! A cycle is: [`clients`] work until the process is killed, stopped in good order, or
-//! killed again while it starts; then [`judge`] asks the new process for everything.
+//! A cycle is: clients work until the process is killed, stopped in good order, or
+//! killed again while it starts; then the new process is asked for everything.
 //!
 //! A kill shows what the process promises, not what the disk does: the system's memory survives it.
 //! What a loss of power does is [`streams`](crate::streams)' to show.

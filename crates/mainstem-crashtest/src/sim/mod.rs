@@ -2,7 +2,7 @@
 //!
 //! A [`Plan`] is work as data, so that a failing one can be cut down and written on a line. [`Run`]
 //! carries it out on a [`Sim`](mainstem_env::sim::Sim) and keeps a [`History`] of what was promised;
-//! [`judge`] holds a recovered engine to it. [`explore`] goes through states, [`shrink`] looks for the
+//! `judge` holds a recovered engine to it. [`explore`] goes through states, [`shrink`] looks for the
 //! shortest plan that still fails. Both know of the engine only what [`Workload`] tells, so that other
 //! work, such as that of the streams, is explored by the same code.
 
