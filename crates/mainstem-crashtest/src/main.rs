@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(target_os = "linux")]
 use mainstem_crashtest::power;
-use mainstem_crashtest::{child, defects, history, kill, rot, sim, toy};
+use mainstem_crashtest::{child, defects, history, kill, rot, server, sim, streams, toy};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ enum Command {
     #[command(hide = true)]
     MainstemLog(kill::MainstemLog),
     Toy(toy::Toy),
+    Streams(streams::Streams),
+    Server(server::Server),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
         Command::Power(power) => power.run(),
         Command::MainstemLog(log) => log.run(),
         Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
+        Command::Server(server) => server.run().map(|()| ExitCode::SUCCESS),
+        Command::Streams(streams) => streams.run().map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

@@ -12,13 +12,14 @@ use crate::counts::Counts;
 use crate::workspace::Workspace;
 
 /// What is run, with fixed seeds, each of which counts as a test.
-const RUNS: [&[&str]; 6] = [
+const RUNS: [&[&str]; 7] = [
     &["sim", "--seeds", "0..160"],
     &["sim", "--exhaustive", "3", "--cap", "100"],
     &["faults", "--plans", "4"],
     &["rot", "--kinds", "flip", "--endings", "closed"],
     &["rot", "--one-in", "16"],
     &["history", "--histories", "2000"],
+    &["streams", "--seeds", "0..32"],
 ];
 
 /// Runs each in turn.

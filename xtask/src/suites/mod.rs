@@ -11,6 +11,7 @@ mod plan;
 mod power;
 mod python;
 mod rust;
+mod server;
 mod soak;
 
 pub(crate) use crash::{ABOUT as CRASH_ABOUT, crash};

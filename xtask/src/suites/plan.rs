@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{crash, defects, javascript, kill, model, power, python, rust};
+use super::{crash, defects, javascript, kill, model, power, python, rust, server};
 use crate::counts::Counts;
 use crate::fuzz;
 use crate::steps::Steps;
@@ -51,6 +51,10 @@ pub(crate) const ALL: &[Suite] = &[
         run: power::tests,
     },
     Suite {
+        name: "server",
+        run: server::tests,
+    },
+    Suite {
         name: "model",
         run: model::tests,
     },
@@ -77,6 +81,7 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, killed processes, unmodi
     defects     defects planted in the engine, each of which a check must catch\n  \
     kill        200 and more rounds of killing real processes and judging what their store shows\n  \
     power       power cuts and failing disks under ext4, XFS and btrfs; needs root, /dev/fuse, loop devices\n  \
+    server      the server killed at random while clients put records and change streams\n  \
     model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
     javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n  \

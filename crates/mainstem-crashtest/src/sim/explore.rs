@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mainstem_env::Env;
 use mainstem_env::sim::{Sim, Strictness};
 
-use super::judge::{self, Recovered};
 use super::plan::Plan;
 use super::rng::{Rng, mix};
-use super::run::{CAPACITY, Run};
 use super::state::{Choice, Loss, State};
-use super::step::{Step, Way};
+use super::workload::Workload;
 
 /// How much of a plan's states is explored.
 #[derive(Clone, Copy, Debug)]
@@ -54,16 +52,16 @@ impl Tally {
 /// What the engine did wrong, and where.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a failure is what stands in it")]
-pub struct Failure {
+pub struct Failure<W = Plan> {
     /// What was being done.
-    pub plan: Plan,
+    pub plan: W,
     /// The state that was found wanting; `None` means that the plan itself went wrong.
     pub state: Option<State>,
     /// What was wrong.
     pub what: String,
 }
 
-impl Failure {
+impl<W: Workload> Failure<W> {
     /// Returns the command that shows it again.
     pub fn replay(&self) -> String {
         let state = self
@@ -71,7 +69,8 @@ impl Failure {
             .as_ref()
             .map(|state| format!(" --state '{state}'"));
         format!(
-            "mainstem-crashtest sim --plan '{}'{}",
+            "mainstem-crashtest {} --plan '{}'{}",
+            W::COMMAND,
             self.plan,
             state.unwrap_or_default()
         )
@@ -82,7 +81,11 @@ impl Failure {
 ///
 /// # Errors
 /// The first [`Failure`].
-pub fn explore(plan: &Plan, extent: Extent, tally: &Tally) -> Result<(), Box<Failure>> {
+pub fn explore<W: Workload>(
+    plan: &W,
+    extent: Extent,
+    tally: &Tally,
+) -> Result<(), Box<Failure<W>>> {
     let failure = |state: Option<State>, what: String| {
         Box::new(Failure {
             plan: plan.clone(),
@@ -90,14 +93,13 @@ pub fn explore(plan: &Plan, extent: Extent, tally: &Tally) -> Result<(), Box<Fai
             what,
         })
     };
-    let run = caught(|| Run::of(plan)).map_err(|what| failure(None, what))?;
+    let run = caught(|| plan.carry_out()).map_err(|what| failure(None, what))?;
+    let ops = W::machine(&run).op_count();
     tally.plans.fetch_add(1, Ordering::Relaxed);
-    tally
-        .operations
-        .fetch_add(run.sim.op_count(), Ordering::Relaxed);
-    let mut rng = Rng::new(mix(plan.seed));
+    tally.operations.fetch_add(ops, Ordering::Relaxed);
+    let mut rng = Rng::new(mix(plan.seed()));
     let mut count = 0_u64;
-    for at in 0..=run.sim.op_count() {
+    for at in 0..=ops {
         for strictness in Strictness::ALL {
             let random = (0..extent.random_states)
                 .map(|_| Choice::Random(rng.draw()))
@@ -123,13 +125,19 @@ type Wrong = (State, String);
 
 /// Judges the last loss of `state`, which happens to `run`, and goes on to further ones until there
 /// are `depth` in all.
-fn visit(plan: &Plan, run: &Run, state: &State, depth: usize, tally: &Tally) -> Result<(), Wrong> {
+fn visit<W: Workload>(
+    plan: &W,
+    run: &W::Run,
+    state: &State,
+    depth: usize,
+    tally: &Tally,
+) -> Result<(), Wrong> {
     let next = step_down(plan, run, state, depth > state.losses.len(), tally)
         .map_err(|what| (state.clone(), what))?;
     let Some(next) = next else { return Ok(()) };
     let mut rng = Rng::new(seed_of(plan, state));
     for turn in 0..4 {
-        let ops = next.sim.op_count();
+        let ops = W::machine(&next).op_count();
         let at = match turn {
             // Mostly in the middle of the recovery, which is what comes first.
             0 => rng.below(ops.min(20).saturating_add(1)),
@@ -152,46 +160,45 @@ fn visit(plan: &Plan, run: &Run, state: &State, depth: usize, tally: &Tally) -> 
 }
 
 /// Judges the last loss of `state`. If it `goes_on`, returns the run that goes on from there.
-fn step_down(
-    plan: &Plan,
-    run: &Run,
+fn step_down<W: Workload>(
+    plan: &W,
+    run: &W::Run,
     state: &State,
     goes_on: bool,
     tally: &Tally,
-) -> Result<Option<Run>, String> {
+) -> Result<Option<W::Run>, String> {
     let Some(loss) = state.losses.last() else {
         return Ok(None);
     };
     let mut choices = loss.choice.choices();
-    let world = caught(|| Ok(run.sim.power_loss(loss.at, &mut choices, loss.strictness)))?;
+    let world = caught(|| Ok(W::machine(run).power_loss(loss.at, &mut choices, loss.strictness)))?;
     found(plan, run, state, &world, goes_on, tally)
 }
 
 /// Recovers `world`, which is what the last loss of `state` left, and judges it. If it `goes_on`,
 /// returns the run that goes on from there.
-pub(super) fn found(
-    plan: &Plan,
-    run: &Run,
+pub(super) fn found<W: Workload>(
+    plan: &W,
+    run: &W::Run,
     state: &State,
     world: &Sim,
     goes_on: bool,
     tally: &Tally,
-) -> Result<Option<Run>, String> {
+) -> Result<Option<W::Run>, String> {
     let at = state.losses.last().map_or(0, |loss| loss.at);
     let level = state.losses.len().saturating_sub(1);
     if let Some(states) = tally.states.get(level) {
         states.fetch_add(1, Ordering::Relaxed);
     }
     caught(|| {
-        let options = plan.shard_options();
         let before = Env::real().clock.elapsed();
-        let recovered = judge::recover(&run.history, world, at, &options)?;
+        let recovered = plan.recover(run, world, at, tally)?;
         let took = Env::real().clock.elapsed().0.saturating_sub(before.0);
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         tally.slowest_ns.fetch_max(took, Ordering::Relaxed);
-        bounded(plan, &recovered, tally)?;
         let next = if goes_on {
-            Some(go_on(plan, run, state, at, world, recovered)?)
+            let rng = Rng::new(!seed_of(plan, state));
+            Some(plan.go_on(run, world, at, recovered, rng)?)
         } else {
             None
         };
@@ -199,70 +206,26 @@ pub(super) fn found(
     })
 }
 
-/// Checks that recovery looked at no more than the newest segment and what a roll left beside it.
-fn bounded(plan: &Plan, recovered: &Recovered, tally: &Tally) -> Result<(), String> {
-    for shard in recovered.shards.iter().flatten() {
-        let bytes = shard.metrics().recovered_bytes;
-        tally
-            .recovered_bytes_max
-            .fetch_max(bytes, Ordering::Relaxed);
-        let bound = plan.segment_bytes.saturating_mul(3);
-        if bytes > bound {
-            return Err(format!(
-                "recovery read {bytes} bytes, of a segment of {}",
-                plan.segment_bytes
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Appends some more on the disk that was found.
-fn go_on(
-    plan: &Plan,
-    run: &Run,
-    state: &State,
-    at: u64,
-    world: &Sim,
-    recovered: Recovered,
-) -> Result<Run, String> {
-    let history = run.history.of_survivors(at, &recovered.found);
-    let mut next = Run::resume(world.clone(), history, recovered, plan.shard_options());
-    let mut rng = Rng::new(!seed_of(plan, state));
-    world.set_capacity(CAPACITY);
-    for _ in 0..rng.pick(&[1, 2, 5, 40]) {
-        let shard = usize::try_from(rng.below(2)).unwrap_or(0);
-        let size = usize::try_from(rng.below(200)).unwrap_or(0);
-        let step = Step::Append(shard, rng.pick(&[Way::One, Way::Blocking]), vec![size]);
-        next.step(&step)
-            .map_err(|what| format!("{step} after recovery: {what}"))?;
-    }
-    Ok(next)
-}
-
 /// Returns a seed for what happens after a state: the same for the same plan and state.
-fn seed_of(plan: &Plan, state: &State) -> u64 {
+fn seed_of(plan: &impl Workload, state: &State) -> u64 {
     let text = state.to_string();
     text.bytes()
-        .fold(mix(plan.seed), |sum, byte| mix(sum ^ u64::from(byte)))
+        .fold(mix(plan.seed()), |sum, byte| mix(sum ^ u64::from(byte)))
 }
 
 /// Shows one state of a plan again.
 ///
 /// # Errors
 /// What was wrong.
-pub fn replay(plan: &Plan, state: &State) -> Result<(), String> {
+pub fn replay<W: Workload>(plan: &W, state: &State) -> Result<(), String> {
     let tally = Tally::default();
-    let mut run = caught(|| Run::of(plan))?;
+    let mut run = caught(|| plan.carry_out())?;
     let mut done = State::default();
     for (number, loss) in state.losses.iter().enumerate() {
         done = done.then(loss.clone());
-        if loss.at > run.sim.op_count() {
-            return Err(format!(
-                "there are {} operations, not {}",
-                run.sim.op_count(),
-                loss.at
-            ));
+        let ops = W::machine(&run).op_count();
+        if loss.at > ops {
+            return Err(format!("there are {ops} operations, not {}", loss.at));
         }
         let goes_on = number.saturating_add(1) < state.losses.len();
         if let Some(next) = step_down(plan, &run, &done, goes_on, &tally)? {

@@ -134,7 +134,7 @@ pub(super) fn which(
 
 /// What was found of an engine: its shards, and what each has been given so far.
 #[derive(Debug)]
-pub(super) struct Recovered {
+pub struct Recovered {
     pub(super) engine: Engine,
     pub(super) shards: Vec<Option<Shard>>,
     pub(super) found: Vec<Option<Vec<Accepted>>>,

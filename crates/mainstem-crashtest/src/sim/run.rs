@@ -15,6 +15,7 @@ use mainstem_log::{
     Append, AppendOptions, Appended, Batch, Engine, LogError, Outcome, Shard, ShardOptions,
 };
 
+use super::fuse::Fuse;
 use super::history::{Accepted, History, Life, NEVER, Presence};
 use super::judge;
 use super::plan::Plan;
@@ -40,31 +41,6 @@ pub struct Run {
     /// The kind of call that panics, and after how many of them.
     bomb: Option<(OpKind, Arc<AtomicI64>)>,
     unique: u64,
-}
-
-/// How many more changes of the disk a process lives to see.
-#[derive(Debug)]
-struct Fuse(AtomicI64);
-
-impl Fuse {
-    const FOR_EVER: i64 = i64::MAX / 2;
-
-    fn has_burnt(&self) -> bool {
-        self.0.load(Ordering::SeqCst) <= 0
-    }
-
-    fn check(&self, kind: OpKind) -> io::Result<()> {
-        let left = if kind.changes_disk() {
-            self.0.fetch_sub(1, Ordering::SeqCst)
-        } else {
-            self.0.load(Ordering::SeqCst)
-        };
-        if left > 0 {
-            Ok(())
-        } else {
-            Err(io::Error::other("killed"))
-        }
-    }
 }
 
 /// Holds the next write to a segment until it is opened, so that more appends gather behind it.
@@ -277,7 +253,7 @@ impl Run {
             shards: vec![None, None],
             faulty: false,
             full: false,
-            life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
+            life_of_process: Arc::default(),
             gate: Arc::default(),
             bomb: None,
             unique: plan.seed << 32,
@@ -301,7 +277,7 @@ impl Run {
             shards: recovered.shards,
             faulty: false,
             full: false,
-            life_of_process: Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER))),
+            life_of_process: Arc::default(),
             gate: Arc::default(),
             bomb: None,
         }
@@ -375,8 +351,7 @@ impl Run {
                 }
             }
             Step::Kill(changes) => {
-                let changes = i64::try_from(*changes).unwrap_or(Fuse::FOR_EVER);
-                self.life_of_process.0.store(changes, Ordering::SeqCst);
+                self.life_of_process.light(*changes);
                 Ok(())
             }
             Step::Remove(at) => self.remove(*at)?,
@@ -416,7 +391,7 @@ impl Run {
         // What the dead engine still does on its way out happens on the machine that is left behind.
         let dead = self.engine.take();
         self.sim = next;
-        self.life_of_process = Arc::new(Fuse(AtomicI64::new(Fuse::FOR_EVER)));
+        self.life_of_process = Arc::default();
         drop(dead);
         let opened = self.open();
         opened.map_err(|error| format!("open after a kill: {error:?}"))?;

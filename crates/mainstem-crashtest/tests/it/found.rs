@@ -1,7 +1,7 @@
 //! What the harness has found so far, one line each: none of it may come back. `docs/reliability.md`
 //! tells what each was.
 
-use mainstem_crashtest::sim::{explore, faults};
+use mainstem_crashtest::sim::{Plan, explore, faults};
 
 /// Plans and states of their disks.
 const STATES: [(&str, &str); 1] = [("78/8192: b!0 k1 xb", "31/StrictPosix/4693701252149856783")];
@@ -21,7 +21,7 @@ const FAULTS: [(&str, &str); 2] = [
 #[test]
 fn states_that_were_wrong_once_are_right() {
     for (plan, state) in STATES {
-        let shown = explore::replay(&plan.parse().unwrap(), &state.parse().unwrap());
+        let shown = explore::replay::<Plan>(&plan.parse().unwrap(), &state.parse().unwrap());
         assert_eq!(shown, Ok(()), "{plan} {state}");
     }
 }
@@ -35,7 +35,7 @@ fn plans_that_went_wrong_once_are_right_in_every_state() {
     };
     for plan in PLANS {
         let tally = explore::Tally::default();
-        let explored = explore::explore(&plan.parse().unwrap(), extent, &tally);
+        let explored = explore::explore::<Plan>(&plan.parse().unwrap(), extent, &tally);
         assert!(explored.is_ok(), "{explored:?}");
     }
 }

@@ -18,3 +18,4 @@ mod readers_in_the_writer_notice_a_wrong_record;
 mod rot;
 #[cfg(test)]
 mod sim;
+mod streams;

@@ -48,15 +48,13 @@ impl Inner {
         let record_kib_max = record_kib_max(input)?;
         let mut control = self.control();
         self.finish_deletions(&mut control)?;
-        match self.stream(&input.name) {
-            Ok(_) => {
-                return Err(StreamsError::StreamExists {
-                    stream: input.name.clone(),
-                    account: self.config.account,
-                });
-            }
-            Err(StreamsError::StreamNotFound { .. }) => {}
-            Err(error) => return Err(error),
+        // Whatever its state: one whose deletion has become due since a moment ago has not been forgotten
+        // yet, and is not to be written over.
+        if self.is_known(&input.name) {
+            return Err(StreamsError::StreamExists {
+                stream: input.name.clone(),
+                account: self.config.account,
+            });
         }
         self.check_limits(mode, shard_count)?;
         let meta = self.new_stream(&control, input, mode, shard_count, record_kib_max)?;
@@ -159,7 +157,7 @@ impl Inner {
         let created_ms = self.now_ms();
         // A second that an earlier stream of this name has used is not used again, or that one's
         // sequence numbers would be taken for this one's.
-        let retired_s = control.retired.get(input.name.as_str()).copied();
+        let retired_s = control.used_s(&input.name);
         let now_s = created_ms / 1000;
         let sequence_epoch_s = match retired_s {
             Some(retired_s) if retired_s >= now_s => retired_s.saturating_add(1),

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use mainstem_types::StreamName;
 
 use super::Streams;
-use super::facade::{Control, Inner};
+use super::facade::{ALL_OTHERS, Control, Inner};
 use super::snapshot::Stream;
 use crate::catalogue::StreamMeta;
 use crate::error::StreamsError;
@@ -103,8 +103,9 @@ impl Inner {
         }
     }
 
-    /// Takes a stream out of the catalogue, and keeps the second its sequence numbers have used as
-    /// long as that could matter.
+    /// Takes a stream out of the catalogue, and keeps the second its sequence numbers have used: under
+    /// its name until that second is over, and after that in one value for all, as the clock may be
+    /// set back to it.
     fn forget(
         &self,
         control: &mut MutexGuard<'_, Control>,
@@ -118,35 +119,41 @@ impl Inner {
             .iter()
             .map(|shard| shard.sequence_epoch_s);
         let used_s = epochs.max().unwrap_or_default();
+        let mut retired = control.retired.clone();
+        let own = retired.entry(name.to_string()).or_default();
+        *own = used_s.max(*own);
+        let is_over = |key: &str, used_s: u64| key != ALL_OTHERS && used_s < now_s;
+        let over = retired
+            .iter()
+            .filter(|&(key, &used_s)| is_over(key, used_s));
+        if let Some(latest_s) = over.map(|(_, &used_s)| used_s).max() {
+            let others = retired.entry(ALL_OTHERS.to_owned()).or_default();
+            *others = latest_s.max(*others);
+        }
+        retired.retain(|key, used_s| !is_over(key, *used_s));
         let mut changes = vec![MetaChange::Remove {
             table: MetaTable::Streams,
             key: name.to_string(),
         }];
-        let stale = control
-            .retired
-            .iter()
-            .filter(|&(_, &epoch_s)| epoch_s < now_s);
-        let stale: Vec<String> = stale.map(|(name, _)| name.clone()).collect();
-        for key in &stale {
-            changes.push(MetaChange::Remove {
-                table: MetaTable::Retired,
-                key: key.clone(),
-            });
+        for key in control.retired.keys() {
+            if !retired.contains_key(key) {
+                changes.push(MetaChange::Remove {
+                    table: MetaTable::Retired,
+                    key: key.clone(),
+                });
+            }
         }
-        if used_s >= now_s {
-            changes.push(MetaChange::Put {
-                table: MetaTable::Retired,
-                key: name.to_string(),
-                value: used_s.to_string().into_bytes(),
-            });
+        for (key, used_s) in &retired {
+            if control.retired.get(key) != Some(used_s) {
+                changes.push(MetaChange::Put {
+                    table: MetaTable::Retired,
+                    key: key.clone(),
+                    value: used_s.to_string().into_bytes(),
+                });
+            }
         }
         self.store.commit(&changes)?;
-        for key in stale {
-            control.retired.remove(&key);
-        }
-        if used_s >= now_s {
-            control.retired.insert(name.to_string(), used_s);
-        }
+        control.retired = retired;
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         streams.remove(name);
         Ok(())

@@ -44,8 +44,22 @@ pub(super) struct Inner {
 /// What changes of the catalogue need to know and readers do not.
 #[derive(Debug)]
 pub(super) struct Control {
-    /// Seconds that the sequence numbers of deleted streams have used, by stream name.
+    /// Seconds that the sequence numbers of deleted streams have used, by stream name; for those that
+    /// have no entry any more, the latest under [`ALL_OTHERS`].
     pub(super) retired: BTreeMap<String, u64>,
+}
+
+/// Stands for deleted streams of all names; no stream can have this name.
+pub(super) const ALL_OTHERS: &str = "*";
+
+impl Control {
+    /// Returns the last second that the sequence numbers of deleted streams called `name` may have
+    /// used.
+    pub(super) fn used_s(&self, name: &StreamName) -> Option<u64> {
+        let keys = [name.as_str(), ALL_OTHERS];
+        let known = keys.into_iter().filter_map(|key| self.retired.get(key));
+        known.max().copied()
+    }
 }
 
 impl Streams {
@@ -94,6 +108,12 @@ impl Inner {
             Some((stream, status))
         });
         found.ok_or_else(|| self.not_found(name))
+    }
+
+    /// Returns whether the catalogue has the name, be its stream gone or not.
+    pub(super) fn is_known(&self, name: &StreamName) -> bool {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.contains_key(name)
     }
 
     /// Returns the stream if it is active.

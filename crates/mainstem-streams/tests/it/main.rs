@@ -17,7 +17,6 @@ mod lists_come_in_pages;
 #[cfg(test)]
 mod model_engine;
 #[cfg(test)]
-mod power_loss_keeps_catalogue_and_logs_in_step;
 #[cfg(test)]
 mod put_records_fails_record_by_record;
 #[cfg(test)]

@@ -1,6 +1,15 @@
-use mainstem_streams::{ErrorKind, StreamStatus, StreamsConfig, StreamsError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::support::{Start, World, name, provisioned, record};
+use mainstem_env::sim::Sim;
+use mainstem_env::{Clock, Elapsed, Env, TimestampMs};
+use mainstem_streams::{
+    EmbeddedEngine, ErrorKind, LogEngine, RedbStore, StreamStatus, Streams, StreamsConfig,
+    StreamsError,
+};
+
+use crate::support::{DIR, Start, World, name, provisioned, quiet, record};
 
 fn status(world: &World) -> Option<StreamStatus> {
     let summary = world.streams().describe_stream_summary(&name("test"));
@@ -138,6 +147,84 @@ fn a_recreated_stream_knows_nothing_of_the_old_one() {
     let records = world.read_from(&stream, Start::TrimHorizon).records;
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].sequence_number, new.sequence_number);
+}
+
+/// Found by the crash tests: a deleted stream's second was forgotten once it was over, and a clock that
+/// was set back a little came to it again.
+#[test]
+fn a_recreated_stream_has_numbers_of_its_own_even_if_the_clock_went_back() {
+    for is_reopened in [false, true] {
+        let mut world = World::new();
+        let stream = world.create("test", 1);
+        let mut numbers = vec![world.put(&stream, "k", b"old").sequence_number];
+        for _ in 0..3 {
+            world.advance(1000);
+            world.streams().delete_stream(&stream).unwrap();
+            world.advance(100);
+            world.streams().maintain().unwrap();
+            if is_reopened {
+                world.reopen().unwrap();
+            }
+            world.go_back(1200);
+            world.create("test", 1);
+            let number = world.put(&stream, "k", b"new").sequence_number;
+            assert!(!numbers.contains(&number), "{number}");
+            numbers.push(number);
+        }
+    }
+}
+
+/// A clock that goes on by a millisecond whenever it is looked at.
+#[derive(Debug)]
+struct Ticking(Sim);
+
+impl Clock for Ticking {
+    fn now(&self) -> TimestampMs {
+        self.0.advance(Duration::from_millis(1));
+        self.0.now()
+    }
+
+    fn elapsed(&self) -> Elapsed {
+        self.0.env().clock.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.0.advance(time);
+    }
+}
+
+/// Found by killing the server: when a deletion became due between two looks at the clock, a new stream
+/// was written over the old one, whose logs were left and whose sequence numbers it gave again.
+#[test]
+fn a_stream_is_forgotten_before_its_name_is_used_again() {
+    let sim = Sim::new(1);
+    let env = Env {
+        clock: Arc::new(Ticking(sim.clone())),
+        ..sim.env()
+    };
+    let mut config = StreamsConfig::default();
+    config.transition_ms = 50;
+    let engine = EmbeddedEngine::open(&env, Path::new(DIR), quiet()).unwrap();
+    let engine: Arc<dyn LogEngine> = Arc::new(engine);
+    let store = Arc::new(RedbStore::open(&env, Path::new(DIR)).unwrap());
+    let streams = Streams::with_stores(&env, config, Arc::clone(&engine), store).unwrap();
+    let stream = name("test");
+    let mut numbers = Vec::new();
+    for _ in 0..20 {
+        // Asked for again and again, so that the deletion becomes due in the middle of it.
+        while let Err(error) = streams.create_stream(&provisioned("test", 1)) {
+            assert!(
+                matches!(error, StreamsError::StreamExists { .. }),
+                "{error}"
+            );
+        }
+        assert_eq!(engine.names().unwrap().len(), 1);
+        sim.advance(Duration::from_millis(50));
+        let put = streams.put_record(&record(&stream, "k", b"data")).unwrap();
+        assert!(!numbers.contains(&put.sequence_number));
+        numbers.push(put.sequence_number);
+        streams.delete_stream(&stream).unwrap();
+    }
 }
 
 #[test]
