@@ -19,7 +19,7 @@ const RUNS: [&[&str]; 7] = [
     &["rot", "--kinds", "flip", "--endings", "closed"],
     &["rot", "--one-in", "16"],
     &["history", "--histories", "2000"],
-    &["streams", "--seeds", "0..32"],
+    &["streams", "--seeds", "0..16"],
 ];
 
 /// Runs each in turn.
