@@ -245,8 +245,8 @@ fn near(
     number: KinesisSeq,
     side: Side,
 ) -> Result<SeqNo, StreamsError> {
+    let is_own = number.sequence_index() == seq.plus(1).0;
     if seq >= log.durable_end()? {
-        let is_own = number.sequence_index() == seq.plus(1).0;
         return Ok(if side == Side::After && is_own {
             seq.plus(1)
         } else {
@@ -260,8 +260,9 @@ fn near(
         Err(error) => return Err(error.into()),
     };
     let is_wanted = match found.map(|record| record_number(shard, seq, record.time)) {
-        // Out of retention: reading goes on at the oldest record anyhow.
-        None => true,
+        // Out of retention: reading goes on at the oldest record anyhow, unless the clock is set back
+        // and the record is shown again.
+        None => !(side == Side::After && is_own),
         Some(found) => found > number || (found == number && side == Side::At),
     };
     Ok(if is_wanted { seq } else { seq.plus(1) })

@@ -33,6 +33,21 @@ fn at_and_after_each_record() {
     }
 }
 
+/// A record that is out of retention only because the clock is ahead comes back when the clock is set
+/// right; an iterator that begins after it still does.
+#[test]
+fn after_a_record_that_is_hidden_for_a_while() {
+    let (world, stream, numbers) = ten();
+    let ahead_ms = 40 * 60 * 60 * 1000;
+    world.sim.jump_wall(ahead_ms);
+    let start = numbers[3].to_string();
+    let after = world.iterator(&stream, "0", Start::After(&start)).unwrap();
+    let at = world.iterator(&stream, "0", Start::At(&start)).unwrap();
+    world.sim.jump_wall(-ahead_ms);
+    assert_eq!(texts(&world.read(&after).unwrap())[0], "4");
+    assert_eq!(texts(&world.read(&at).unwrap())[0], "3");
+}
+
 #[test]
 fn at_the_ends() {
     let (world, stream, _) = ten();
