@@ -10,9 +10,9 @@ use mainstem_log::{
 };
 
 use super::checker::{Call, Span, Violation, check};
+use crate::sim::appends::finish;
 use crate::sim::judge::open;
 use crate::sim::rng::{Rng, mix};
-use crate::sim::run::finish;
 
 /// One random history: what stands here decides what the threads do, not how they interleave.
 #[derive(Clone, Copy, Debug)]

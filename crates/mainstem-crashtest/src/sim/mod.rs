@@ -6,6 +6,7 @@
 //! shortest plan that still fails. Both know of the engine only what [`Workload`] tells, so that other
 //! work, such as that of the streams, is explored by the same code.
 
+pub(crate) mod appends;
 pub(crate) mod campaign;
 pub mod command;
 mod engine;
@@ -13,6 +14,7 @@ pub mod exhaustive;
 pub mod explore;
 pub mod faults;
 pub(crate) mod fuse;
+mod gate;
 pub mod history;
 pub(crate) mod judge;
 pub mod plan;

@@ -1,25 +1,19 @@
 //! Carries out a plan on a simulated machine.
 
 use std::io;
-use std::path::Path;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
 use mainstem_env::Env;
 use mainstem_env::sim::{OpKind, Sim, hooked};
-use mainstem_log::{
-    Append, AppendOptions, Appended, Batch, Engine, LogError, Outcome, Shard, ShardOptions,
-};
+use mainstem_log::{Engine, LogError, Outcome, Shard, ShardOptions};
 
 use super::fuse::Fuse;
-use super::history::{Accepted, History, Life, NEVER, Presence};
+use super::gate::Gate;
+use super::history::{History, Life, Presence};
 use super::judge;
 use super::plan::Plan;
-use super::rng::payload;
 use super::step::{Step, Way};
 
 /// A plan under way, or done.
@@ -37,89 +31,10 @@ pub struct Run {
     /// Whether the disk was filled: what needs space may be refused.
     full: bool,
     life_of_process: Arc<Fuse>,
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     /// The kind of call that panics, and after how many of them.
     bomb: Option<(OpKind, Arc<AtomicI64>)>,
-    unique: u64,
-}
-
-/// Holds the next write to a segment until it is opened, so that more appends gather behind it.
-#[derive(Debug, Default)]
-struct Gate {
-    state: Mutex<GateState>,
-    changed: Condvar,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum GateState {
-    #[default]
-    Open,
-    /// The next write is held.
-    Armed,
-    /// A write is held.
-    Holding,
-}
-
-impl Gate {
-    fn set(&self, state: GateState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-        self.changed.notify_all();
-    }
-
-    fn pass(&self, kind: OpKind, path: &Path) {
-        let is_held = kind == OpKind::Write && path.extension().is_some_and(|it| it == "seg");
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_held && *state == GateState::Armed {
-            *state = GateState::Holding;
-            self.changed.notify_all();
-            while *state != GateState::Open {
-                state = self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-    }
-
-    /// Waits until a write is held, or the gate is open.
-    fn wait_until_held(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while *state == GateState::Armed {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// Opens a gate when it is dropped.
-struct OpensGate<'a>(&'a Gate);
-
-impl Drop for OpensGate<'_> {
-    fn drop(&mut self) {
-        self.0.set(GateState::Open);
-    }
-}
-
-/// Wakes a thread that is parked.
-#[derive(Debug)]
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-pub(crate) fn finish(mut append: Pin<Box<Append>>) -> Result<Appended, LogError> {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match append.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(done) => return done,
-            Poll::Pending => std::thread::park(),
-        }
-    }
+    pub(super) unique: u64,
 }
 
 /// Returns whether this is all that is wrong: nothing was done, and once there is room it can be.
@@ -131,14 +46,6 @@ fn is_want_of_space(error: &LogError) -> bool {
         LogError::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
         _ => false,
     }
-}
-
-fn batch_of(payloads: &[Vec<u8>]) -> Result<Batch, LogError> {
-    let mut batch = Batch::new();
-    for payload in payloads {
-        batch.push(payload)?;
-    }
-    Ok(batch)
 }
 
 /// What an ordered panic says.
@@ -161,7 +68,7 @@ fn unless_ordered<T>(work: impl FnOnce() -> T) -> Result<Option<T>, String> {
 pub(super) const CAPACITY: u64 = 1 << 40;
 
 /// What a step came to: its error ends the process, or is a fault that was ordered.
-type Done = Result<(), LogError>;
+pub(super) type Done = Result<(), LogError>;
 
 impl Run {
     /// Carries out `plan` on a new machine.
@@ -441,7 +348,7 @@ impl Run {
     }
 
     /// Returns the shard, opened, or created if there is none.
-    fn shard(&mut self, at: usize) -> Result<Result<Shard, LogError>, String> {
+    pub(super) fn shard(&mut self, at: usize) -> Result<Result<Shard, LogError>, String> {
         match self.look(at)? {
             Ok(Some(shard)) => return Ok(Ok(shard)),
             Ok(None) => {}
@@ -533,188 +440,4 @@ impl Run {
         }
         Ok(removed)
     }
-
-    /// Notes that records of these sizes are about to be appended to shard `at`, as one batch, and
-    /// returns them with the place of the first.
-    fn begin(&mut self, at: usize, sizes: &[usize]) -> (usize, Vec<Vec<u8>>) {
-        let begun = self.sim.op_count();
-        let asked_ms = self.sim.now().0;
-        let mut payloads = Vec::new();
-        for size in sizes {
-            self.unique = self.unique.wrapping_add(1);
-            payloads.push(payload(self.unique, *size));
-        }
-        let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) else {
-            return (0, payloads);
-        };
-        let first = life.records.len();
-        for (number, payload) in payloads.iter().enumerate() {
-            life.records.push(Accepted {
-                payload: payload.clone(),
-                time_ms: None,
-                asked_ms,
-                begun,
-                acked: NEVER,
-                gone: NEVER,
-                ends_batch: number.saturating_add(1) == payloads.len(),
-            });
-        }
-        (first, payloads)
-    }
-
-    /// Notes what became of the `count` records from `first` on.
-    fn settle(&mut self, at: usize, first: usize, count: usize, done: &Result<Appended, LogError>) {
-        let now = self.sim.op_count();
-        let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) else {
-            return;
-        };
-        for record in life.records.iter_mut().skip(first).take(count) {
-            match done {
-                Ok(appended) => {
-                    record.acked = now;
-                    record.time_ms = Some(appended.time.0);
-                }
-                // Never to be found.
-                Err(error) if error.outcome() == Outcome::NotApplied => record.gone = 0,
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Appends records to shard `at`, all in one batch, and notes what became of them.
-    fn append(&mut self, at: usize, way: Way, sizes: &[usize]) -> Result<Done, String> {
-        let shard = match self.shard(at)? {
-            Ok(shard) => shard,
-            Err(error) => return Ok(Err(error)),
-        };
-        let sizes = match way {
-            Way::One => sizes.get(..1).unwrap_or_default(),
-            _ => sizes,
-        };
-        let (first, payloads) = self.begin(at, sizes);
-        let batch = match batch_of(&payloads) {
-            Ok(batch) => batch,
-            Err(error) => return Err(format!("{error:?}")),
-        };
-        let options = AppendOptions::default();
-        let done = match way {
-            Way::Blocking => shard.append(&batch, options),
-            Way::One => shard.append_one(payloads.first().map_or(&[], Vec::as_slice)),
-            Way::Try => shard.try_append(&batch, options),
-            Way::Future => finish(Box::pin(shard.append_async(batch, options))),
-            Way::Dropped => {
-                let end = shard.durable_end();
-                match drop_under_way(&shard, batch) {
-                    Some(done) => done,
-                    None if shard.durable_end() == end.plus(batch_len(sizes)) => {
-                        // Nobody was told, but everybody can see it.
-                        self.note_shown(at, first);
-                        return Ok(Ok(()));
-                    }
-                    None => {
-                        let refusal = shard.refusal();
-                        if refusal.is_none() {
-                            // It was refused, and nobody was told.
-                            self.note_refused(at, first);
-                        }
-                        return Ok(refusal.map_or(Ok(()), Err));
-                    }
-                }
-            }
-        };
-        self.settle(at, first, payloads.len(), &done);
-        Ok(done.map(|_| ()))
-    }
-
-    fn note_refused(&mut self, at: usize, first: usize) {
-        if let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) {
-            for record in life.records.iter_mut().skip(first) {
-                record.gone = 0;
-            }
-        }
-    }
-
-    fn note_shown(&mut self, at: usize, first: usize) {
-        let now = self.sim.op_count();
-        if let Some(life) = self.history.logs.get_mut(at).and_then(|log| log.current()) {
-            for record in life.records.iter_mut().skip(first) {
-                record.acked = now;
-            }
-        }
-    }
-
-    /// Appends several batches to shard `at` so that all but the first are one group.
-    fn group(&mut self, at: usize, batches: &[Vec<usize>]) -> Result<Done, String> {
-        let shard = match self.shard(at)? {
-            Ok(shard) => shard,
-            Err(error) => return Ok(Err(error)),
-        };
-        let begun: Vec<(usize, Vec<Vec<u8>>)> =
-            batches.iter().map(|sizes| self.begin(at, sizes)).collect();
-        let mut sources = Vec::new();
-        for (_, payloads) in &begun {
-            sources.push(batch_of(payloads).map_err(|error| format!("{error:?}"))?);
-        }
-        let gate = Arc::clone(&self.gate);
-        gate.set(GateState::Armed);
-        let done = std::thread::scope(|scope| {
-            let mut sources = sources.into_iter();
-            let leader = sources.next().map(|batch| {
-                let (shard, gate) = (&shard, &gate);
-                scope.spawn(move || {
-                    let _opened_at_last = OpensGate(gate);
-                    shard.append(&batch, AppendOptions::default())
-                })
-            });
-            gate.wait_until_held();
-            let mut followers: Vec<_> = sources
-                .map(|batch| Box::pin(shard.append_async(batch, AppendOptions::default())))
-                .collect();
-            let polled: Vec<Poll<_>> = followers
-                .iter_mut()
-                .map(|it| it.as_mut().poll(&mut Context::from_waker(Waker::noop())))
-                .collect();
-            gate.set(GateState::Open);
-            let mut done = Vec::new();
-            // What became of the append of a thread that panicked, nobody was told.
-            done.extend(leader.map(|leader| leader.join().ok()));
-            for (follower, polled) in followers.into_iter().zip(polled) {
-                done.push(Some(match polled {
-                    Poll::Ready(done) => done,
-                    Poll::Pending => finish(follower),
-                }));
-            }
-            done
-        });
-        let mut first_error = Ok(());
-        for ((first, payloads), done) in begun.iter().zip(done) {
-            let Some(done) = done else { continue };
-            self.settle(at, *first, payloads.len(), &done);
-            if let (Err(error), Ok(())) = (done, &first_error) {
-                first_error = Err(error);
-            }
-        }
-        Ok(first_error)
-    }
-}
-
-fn batch_len(sizes: &[usize]) -> u64 {
-    u64::try_from(sizes.len()).unwrap_or(u64::MAX)
-}
-
-/// Polls an append once, drops it, and waits until the shard is done with it. Returns its result if it
-/// was ready at once.
-fn drop_under_way(shard: &Shard, batch: Batch) -> Option<Result<Appended, LogError>> {
-    let mut append = Box::pin(shard.append_async(batch, AppendOptions::default()));
-    let polled = append
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
-    if let Poll::Ready(done) = polled {
-        return Some(done);
-    }
-    drop(append);
-    while shard.metrics().queued_bytes > 0 {
-        std::thread::yield_now();
-    }
-    None
 }
