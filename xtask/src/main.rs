@@ -151,7 +151,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "fuzz",
-        arguments: "[TARGET] [--seconds N] [--input FILE]",
+        arguments: "[TARGET] [--minutes N] [--input FILE]",
         about: fuzz::ABOUT,
         run: fuzz::fuzz,
     },
