@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
         .map(|_| drawn(&mut input))
         .collect();
     let plan = plan(&mut input);
-    said::about(format!("sim --plan '{plan}'"));
+    said::about(format!("mainstem-crashtest sim --plan '{plan}'"));
     let mut losses = losses.into_iter();
     let result = replay_drawn(&plan, |operations| {
         losses.next().map(|it| it.among(operations))
