@@ -13,6 +13,7 @@ mod counts;
 mod deny;
 mod fuzz;
 mod gen_wire;
+mod sanitize;
 mod steps;
 mod suites;
 mod tidy;
@@ -154,6 +155,12 @@ const TASKS: &[Task] = &[
         arguments: "[TARGET] [--minutes N] [--input FILE]",
         about: fuzz::ABOUT,
         run: fuzz::fuzz,
+    },
+    Task {
+        name: "sanitize",
+        arguments: "address|thread [-- ARGUMENT...]",
+        about: sanitize::ABOUT,
+        run: sanitize::sanitize,
     },
     Task {
         name: "gen-wire",
