@@ -1,5 +1,9 @@
 //! Any bytes as the files of a shard, and any bytes for the decoders.
 #![no_main]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the macro has a debug mode that writes"
+)]
 
 libfuzzer_sys::fuzz_target!(
     init: mainstem_fuzz::limit::bound_memory(),

@@ -8,6 +8,10 @@ const HEADROOM_BYTES: u64 = 1 << 30;
 
 /// Limits the address space of this process. An allocation beyond it aborts, which libFuzzer reports
 /// with the input that led to it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a fuzz target asks the system about itself"
+)]
 pub fn bound_memory() {
     let statm = std::fs::read_to_string("/proc/self/statm");
     let pages = statm

@@ -78,7 +78,7 @@ fn change(sim: &Sim, input: &mut Input<'_>, damage: &mut Damage) {
         8 => {
             // Another name in the shard's directory gets these contents.
             let base = SeqNo(u64::from(input.u16()));
-            let name = if input.u8() % 2 == 0 {
+            let name = if input.u8().is_multiple_of(2) {
                 names::segment(base)
             } else {
                 names::index(base)

@@ -14,6 +14,9 @@ use crate::template::{self, Template};
 const RECORDS_MAX: usize = 10_000;
 
 /// One run.
+///
+/// # Panics
+/// When something was read that was not appended, or what nobody touched is refused.
 pub fn run(data: &[u8]) {
     let mut input = Input(data);
     let mode = input.u8();
@@ -53,7 +56,7 @@ fn repair(sim: &Sim, damage: Damage) {
 fn open_and_read(sim: &Sim, template: &Template, damage: Damage) {
     let opened = template::engine(&sim.env());
     let shard = opened.as_ref().map_err(Clone::clone);
-    let shard = shard.and_then(|engine| template::shard(engine));
+    let shard = shard.and_then(template::shard);
     let Ok(shard) = shard else {
         assert!(damage.any, "what nobody touched opens: {:?}", shard.err());
         return;

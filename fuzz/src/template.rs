@@ -51,7 +51,9 @@ fn make(appends: usize, batch: usize, is_closed: bool) -> Template {
             .expect("a shard");
         for append in 0..appends {
             let records = payload_lens(append).take(batch);
-            let records: Vec<Vec<u8>> = records.map(|len| vec![len as u8 ^ 0x5A; len]).collect();
+            let records: Vec<Vec<u8>> = records
+                .map(|len| vec![u8::try_from(len).expect("at most 150") ^ 0x5A; len])
+                .collect();
             let mut batch = Batch::new();
             for record in &records {
                 batch.push(record).expect("a small record");

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{command, deny, no_arguments, suites, tidy};
+use crate::{command, deny, fuzz, no_arguments, suites, tidy};
 
 /// Runs every check and then every test.
 ///
@@ -46,7 +46,8 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             "-D",
             "warnings",
         ];
-        command::run(&mut workspace.cargo(&arguments))
+        command::run(&mut workspace.cargo(&arguments))?;
+        fuzz::clippy(workspace)
     });
     steps.run("documentation", || {
         let mut doc = workspace.cargo(&["doc", "--locked", "--workspace", "--no-deps"]);

@@ -19,6 +19,19 @@ pub(crate) const ABOUT: &str = "Feeds the targets in fuzz/ with bytes until the 
     below the target directory; those in fuzz/corpus are where every run begins. libFuzzer is C++:\n\
     g++ is needed.";
 
+/// Lints the targets, which are a workspace of their own.
+///
+/// # Errors
+/// When there is something to complain of, or g++ is missing.
+pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo(&["clippy", "--locked"]);
+    cargo.arg("--manifest-path").arg("fuzz/Cargo.toml");
+    // Beside the coverage build, whose flags differ.
+    cargo.arg("--target-dir").arg(target_dir(workspace));
+    cargo.args(["--", "-D", "warnings"]);
+    command::run(&mut cargo)
+}
+
 /// Runs one target or all of them.
 ///
 /// # Errors
@@ -107,7 +120,11 @@ fn run_target(workspace: &Workspace, host: &str, target: &str, options: &Options
     program.arg(format!("-artifact_prefix={}/", failures.display()));
     // New inputs go into the first directory.
     program.arg(&found);
-    program.arg(PathBuf::from("fuzz").join("corpus").join(target));
+    let corpus = PathBuf::from("fuzz").join("corpus").join(target);
+    // A new target has none.
+    if workspace.root().join(&corpus).is_dir() {
+        program.arg(corpus);
+    }
     command::run(&mut program).with_context(|| {
         format!(
             "see it again with `cargo xtask fuzz {target} --input FILE`, FILE being the newest in {}",
@@ -175,6 +192,10 @@ impl Options {
             };
             match argument.as_str() {
                 "--seconds" => options.seconds = value()?.parse().context("--seconds")?,
+                "--minutes" => {
+                    let minutes: u64 = value()?.parse().context("--minutes")?;
+                    options.seconds = minutes.saturating_mul(60);
+                }
                 "--input" => options.input = Some(PathBuf::from(value()?)),
                 name if !name.starts_with('-') && options.target.is_none() => {
                     options.target = Some(name.to_owned());
@@ -190,7 +211,7 @@ impl Options {
 }
 
 /// For how long each target runs as part of the tests, in seconds.
-const SUITE_SECONDS: u64 = 20;
+const SUITE_SECONDS: u64 = 7;
 
 /// Coverage as libFuzzer wants it, and `cfg(fuzzing)`, as cargo-fuzz has it, but on stable Rust.
 const COVERAGE_FLAGS: &str = "-Cpasses=sancov-module \
@@ -226,6 +247,7 @@ mod tests {
             input: Some(PathBuf::from("x")),
         };
         assert_eq!(all, expected);
+        assert_eq!(parse("--minutes 2").expect("minutes").seconds, 120);
     }
 
     #[test]
@@ -235,7 +257,7 @@ mod tests {
             "--seconds x",
             "a b",
             "--input x",
-            "--minutes 1",
+            "--minutes x",
         ] {
             parse(line).expect_err(line);
         }

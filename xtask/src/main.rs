@@ -13,6 +13,7 @@ mod counts;
 mod deny;
 mod fuzz;
 mod gen_wire;
+mod sanitize;
 mod steps;
 mod suites;
 mod tidy;
@@ -151,9 +152,15 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "fuzz",
-        arguments: "[TARGET] [--seconds N] [--input FILE]",
+        arguments: "[TARGET] [--minutes N] [--input FILE]",
         about: fuzz::ABOUT,
         run: fuzz::fuzz,
+    },
+    Task {
+        name: "sanitize",
+        arguments: "address|thread [-- ARGUMENT...]",
+        about: sanitize::ABOUT,
+        run: sanitize::sanitize,
     },
     Task {
         name: "gen-wire",

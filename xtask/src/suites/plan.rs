@@ -85,7 +85,7 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, killed processes, unmodi
     model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
     javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n  \
-    fuzz        each fuzz target for 20 seconds\n\
+    fuzz        each fuzz target for 7 seconds\n\
     and all of them without one.\n\n\
     Pinned clients are installed below the target directory. What cannot run because a tool is\n\
     missing is named as skipped; when the variable CI is `true`, that is a failure.";

@@ -50,6 +50,14 @@ impl Change {
     /// When there is no such file, or nothing there to change.
     pub(super) fn make(&self, store: &Store) -> io::Result<Sim> {
         let world = store.sim.snapshot();
+        self.make_in(store, &world).map(|()| world)
+    }
+
+    /// Changes `world`, a copy of the store that may have been changed before.
+    ///
+    /// # Errors
+    /// When there is no such file, or nothing there to change.
+    pub(super) fn make_in(&self, store: &Store, world: &Sim) -> io::Result<()> {
         match self {
             Self::Flip(path, bit) => world.flip_bit(path, *bit)?,
             Self::Zero(path, start, end) => {
@@ -64,7 +72,7 @@ impl Change {
             Self::Replace(path, by) => world.write_raw(path, &world.read_file(by)?)?,
             Self::Older(path) => world.write_raw(path, &store.earlier.read_file(path)?)?,
         }
-        Ok(world)
+        Ok(())
     }
 }
 

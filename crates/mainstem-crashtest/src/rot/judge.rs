@@ -1,5 +1,6 @@
 //! Reads what is left of a damaged store.
 
+use std::io;
 use std::path::Path;
 
 use mainstem_env::sim::Sim;
@@ -51,6 +52,77 @@ pub fn judge(store: &Store, change: &Change) -> Result<Answer, String> {
     world.violation().map_or(Ok(answer), Err)
 }
 
+/// Does several damages to a copy of the store, opens it and reads everything.
+///
+/// Several damages together can look like a store that never had more, so nothing has to be reported:
+/// but whatever is served was written, where it was written, and in order.
+///
+/// # Errors
+/// What the engine served that it should not have, or that a damage cannot be done.
+pub fn nothing_else_is_served(store: &Store, changes: &[Change]) -> Result<(), String> {
+    let world = store.sim.snapshot();
+    for change in changes {
+        match change.make_in(store, &world) {
+            // An earlier damage may have taken what this one is for.
+            Ok(()) => {}
+            Err(error) if is_moot(&error) => {}
+            Err(error) => return Err(format!("no such damage: {change}: {error}")),
+        }
+    }
+    let Ok(engine) = open(&world.env()) else {
+        return world.violation().map_or(Ok(()), Err);
+    };
+    for (name, expected) in &store.records {
+        let Ok(shard) = engine.shard(name, shard_options(store.segment_bytes)) else {
+            continue;
+        };
+        let all_of_them = |expected: &[Vec<u8>]| {
+            only_what_was_written(&shard, expected).map_err(|what| format!("shard {name}: {what}"))
+        };
+        all_of_them(expected)?;
+        if let Ok(appended) = shard.append_one(MORE) {
+            // It may be numbered as one that is lost, and is found under that number.
+            let at = usize::try_from(appended.seqs.start.0).unwrap_or(usize::MAX);
+            let mut expected = expected.clone();
+            expected.resize(expected.len().max(at), Vec::new());
+            expected.truncate(at);
+            expected.push(MORE.to_vec());
+            all_of_them(&expected)?;
+        }
+    }
+    world.violation().map_or(Ok(()), Err)
+}
+
+/// Reads all there is, from several starts, up to errors.
+fn only_what_was_written(shard: &Shard, expected: &[Vec<u8>]) -> Result<(), String> {
+    for start in [0, expected.len() / 2, expected.len().saturating_sub(1)] {
+        let from = SeqNo(u64::try_from(start).unwrap_or(u64::MAX));
+        let Ok(mut cursor) = shard.cursor(Start::At(from)) else {
+            continue;
+        };
+        let mut next = start;
+        while let Ok(Some(record)) = cursor.next() {
+            let seq = usize::try_from(record.seq().0).unwrap_or(usize::MAX);
+            if seq < next || expected.get(seq).is_none_or(|it| it != record.payload()) {
+                return Err(format!("other data as record {seq}, where {next} was next"));
+            }
+            next = seq.saturating_add(1);
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a damage found nothing to hit.
+fn is_moot(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
+    )
+}
+
+/// What is appended to a damaged store.
+const MORE: &[u8] = b"more";
+
 fn judge_shard(
     (store, change): (&Store, &Change),
     world: &Sim,
@@ -89,7 +161,7 @@ fn judge_shard(
             expected.len()
         ));
     };
-    match (shard.append_one(b"more"), shard.refusal()) {
+    match (shard.append_one(MORE), shard.refusal()) {
         (Err(LogError::ReadOnly { .. }), Some(_)) => {}
         (Ok(appended), None) => {
             let next = u64::try_from(shortest).unwrap_or(u64::MAX);

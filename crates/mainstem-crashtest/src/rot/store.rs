@@ -109,6 +109,11 @@ impl Store {
         })
     }
 
+    /// Returns how the last process that had it open ended.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
     /// Returns the paths of its files, sorted.
     pub fn files(&self) -> Vec<PathBuf> {
         self.sim.files()

@@ -213,6 +213,41 @@ fn seed_of(plan: &impl Workload, state: &State) -> u64 {
         .fold(mix(plan.seed()), |sum, byte| mix(sum ^ u64::from(byte)))
 }
 
+/// Carries out `plan` and loses power as `draw` says, given how many operations there were, until it
+/// returns `None`: each time recovered, judged and gone on with. Places beyond the last operation are
+/// taken for it.
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn replay_drawn<W: Workload>(
+    plan: &W,
+    mut draw: impl FnMut(u64) -> Option<Loss>,
+) -> Result<(), Box<Failure<W>>> {
+    let failure = |state: Option<State>, what: String| {
+        Box::new(Failure {
+            plan: plan.clone(),
+            state,
+            what,
+        })
+    };
+    let tally = Tally::default();
+    let mut run = caught(|| plan.carry_out()).map_err(|what| failure(None, what))?;
+    let mut done = State::default();
+    loop {
+        let operations = W::machine(&run).op_count();
+        let Some(mut loss) = draw(operations) else {
+            return Ok(());
+        };
+        loss.at = loss.at.min(operations);
+        done = done.then(loss);
+        let next = step_down(plan, &run, &done, true, &tally);
+        match next.map_err(|what| failure(Some(done.clone()), what))? {
+            Some(next) => run = next,
+            None => return Ok(()),
+        }
+    }
+}
+
 /// Shows one state of a plan again.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Damage at rest.
 
-use mainstem_crashtest::rot::judge::{Answer, judge};
+use mainstem_crashtest::rot::judge::{Answer, judge, nothing_else_is_served};
 use mainstem_crashtest::rot::{Change, Ending, Store};
 
 /// One in so many flips and cuts; the command does all.
@@ -26,4 +26,35 @@ fn no_damage_goes_unnoticed() {
         }
     }
     assert!(reported > 5_000, "{reported}");
+}
+
+/// Two damages may go unnoticed together, but nothing is served in place of what they hit.
+#[test]
+fn two_damages_at_once_let_nothing_else_be_served() {
+    let mut pairs = 0;
+    for ending in Ending::ALL {
+        let store = Store::new(16 << 10, ending).unwrap();
+        let all: Vec<Change> = store
+            .files()
+            .into_iter()
+            .flat_map(|path| {
+                let half = store.len(&path) / 2;
+                [
+                    Change::Flip(path.clone(), half * 8),
+                    Change::Cut(path.clone(), half),
+                    Change::Remove(path.clone()),
+                    Change::Older(path),
+                ]
+            })
+            .collect();
+        for first in &all {
+            for second in &all {
+                let both = [first.clone(), second.clone()];
+                let judged = nothing_else_is_served(&store, &both);
+                assert!(judged.is_ok(), "{ending:?} {first} {second}: {judged:?}");
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs > 1_000, "{pairs}");
 }

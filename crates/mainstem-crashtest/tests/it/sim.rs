@@ -2,8 +2,10 @@
 
 use std::sync::atomic::AtomicU64;
 
-use mainstem_crashtest::sim::explore::{Extent, Tally, explore, replay};
+use mainstem_crashtest::sim::explore::{Extent, Tally, explore, replay, replay_drawn};
+use mainstem_crashtest::sim::state::{Choice, Loss};
 use mainstem_crashtest::sim::{Plan, Run, State, exhaustive};
+use mainstem_env::sim::Strictness;
 
 const EXTENT: Extent = Extent {
     random_states: 2,
@@ -58,4 +60,26 @@ fn a_state_is_shown_again_from_its_text() {
     }
     let state: State = "100000/Ext4Like/drop".parse().unwrap();
     replay(&plan, &state).unwrap_err();
+}
+
+/// What is drawn as the work goes on can be shown again by its name.
+#[test]
+fn losses_that_are_drawn_happen_where_they_say() {
+    for seed in 0..8 {
+        let plan = Plan::random(seed, 20);
+        let mut state = State::default();
+        let drawn = replay_drawn(&plan, |operations| {
+            let loss = Loss {
+                at: operations / 2,
+                strictness: Strictness::ALL[state.losses.len()],
+                choice: Choice::Random(seed),
+            };
+            state = state.then(loss.clone());
+            (state.losses.len() < 3).then_some(loss)
+        });
+        assert!(drawn.is_ok(), "{drawn:?}");
+        assert_eq!(state.losses.len(), 3);
+        state.losses.truncate(2);
+        assert_eq!(replay(&plan, &state), Ok(()));
+    }
 }
