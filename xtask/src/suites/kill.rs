@@ -1,6 +1,5 @@
 //! Real processes, killed at random, and calls of the system that fail under them: our log, the command
-//! line of `mainstem`, SQLite, which shows that the contract fits others too, and the toy, which shows
-//! that the harness can fail.
+//! line of `mainstem`, and the toy, which shows that the harness can fail.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,16 +15,9 @@ use crate::workspace::Workspace;
 struct Run {
     name: &'static str,
     arguments: Vec<String>,
-    needs: Option<Needs>,
+    needs_strace: bool,
     /// Whether the harness has to find something.
     is_wrong: bool,
-}
-
-/// What is not there on every machine.
-#[derive(Clone, Copy)]
-enum Needs {
-    Python,
-    Strace,
 }
 
 /// Carries out each run.
@@ -80,14 +72,11 @@ impl Run {
 
     /// Says what is missing to carry it out, after trying to install it.
     fn missing(&self) -> Result<Option<&'static str>> {
-        let is_there = |program| !command::on_path(program).is_empty();
-        Ok(match self.needs {
-            Some(Needs::Python) if !is_there("python3") => Some("python3 is not installed"),
-            Some(Needs::Strace) if !is_there("strace") && !command::install_by_apt("strace")? => {
-                Some("strace is not installed")
-            }
-            _ => None,
-        })
+        if !self.needs_strace || !command::on_path("strace").is_empty() {
+            return Ok(None);
+        }
+        let is_installed = command::install_by_apt("strace")?;
+        Ok((!is_installed).then_some("strace is not installed"))
     }
 }
 
@@ -97,14 +86,8 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
         Ok(format!("'{path}'"))
     };
     let program = quoted(&programs.join("mainstem"))?;
-    let script = quoted(
-        &workspace
-            .root()
-            .join("crates/mainstem-crashtest/adapters/sqlite.py"),
-    )?;
     let command_line =
         |what: &str| format!("{{self}} mainstem-log {what} {{dir}} --program {program}");
-    let sqlite = |what: &str| format!("python3 {script} {what} {{dir}}");
     let toy = |what: &str| format!("{{self}} toy {what} {{dir}} --defect ignore-write-errors");
     let run = |name, line: &str, commands: Option<[String; 2]>| {
         let mut arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -114,13 +97,13 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
         Run {
             name,
             arguments,
-            needs: None,
+            needs_strace: false,
             is_wrong: false,
         }
     };
     let both = |command: &dyn Fn(&str) -> String| Some([command("write"), command("read")]);
-    let with = |needs, run| Run {
-        needs: Some(needs),
+    let with_faults = |run| Run {
+        needs_strace: true,
         ..run
     };
     let kill = "kill --seed 1 --cycles";
@@ -138,18 +121,11 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
             &format!("{kill} 50"),
             both(&command_line),
         ),
-        with(
-            Needs::Python,
-            run("SQLite, killed", &format!("{kill} 12"), both(&sqlite)),
-        ),
-        with(
-            Needs::Strace,
-            run("our log, with faults", &format!("{faults} 150"), None),
-        ),
+        with_faults(run("our log, with faults", &format!("{faults} 150"), None)),
         // In a directory of its own, because what was wrong is kept.
         Run {
             is_wrong: true,
-            ..with(Needs::Strace, toy_with_faults)
+            ..with_faults(toy_with_faults)
         },
     ])
 }
