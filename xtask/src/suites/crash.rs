@@ -17,7 +17,7 @@ const RUNS: [&[&str]; 7] = [
     &["sim", "--exhaustive", "3", "--cap", "100"],
     &["faults", "--plans", "4"],
     &["rot", "--kinds", "flip", "--endings", "closed"],
-    &["rot", "--one-in", "16"],
+    &["rot", "--bytes", "16384"],
     &["history", "--histories", "2000"],
     &["streams", "--seeds", "0..16"],
 ];
