@@ -219,3 +219,23 @@ pub trait File: Send + Sync + fmt::Debug {
     /// The system's error, for example when the process has too many maps.
     fn region(&self, capacity: u64, mode: ReadMode) -> io::Result<Region>;
 }
+
+/// Reads into `buffer` from `position` with as many calls of `read` as that takes: one may return fewer
+/// bytes than it was asked for anywhere, and none only at the end of the file.
+pub(crate) fn read_whole(
+    buffer: &mut [u8],
+    position: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut done: usize = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        let at = position.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+        match read(rest, at) {
+            Ok(0) => break,
+            Ok(more) => done = done.saturating_add(more),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}

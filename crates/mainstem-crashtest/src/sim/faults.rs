@@ -36,7 +36,7 @@ pub enum Trouble {
     TooManyFiles,
     /// The call was interrupted by a signal.
     Interrupted,
-    /// A write put down so many bytes before the error.
+    /// A write put down so many bytes before the error; a read returned so many, which is none.
     Short(u16),
     /// The thread that makes the call panics in it.
     Panic,
@@ -46,7 +46,7 @@ pub enum Trouble {
 const EINTR: i32 = 4;
 const EMFILE: i32 = 24;
 
-/// All troubles with their names; a short write has its length in place of the `#`.
+/// All troubles with their names; a short call has its length in place of the `#`.
 const NAMES: [(Trouble, &str); 6] = [
     (Trouble::Io, "eio"),
     (Trouble::IoAfterEffect, "late-eio"),
@@ -134,6 +134,20 @@ impl Case {
             _ => fault,
         }
     }
+
+    /// Returns whether nobody need notice: a system may do this at any time.
+    fn is_harmless(self) -> bool {
+        self.op == OpKind::Read && matches!(self.trouble, Trouble::Short(_) | Trouble::Interrupted)
+    }
+
+    /// Returns the fault for a machine that comes after the one that the plan was carried out on.
+    fn fault_later(self) -> Option<Fault> {
+        let goes_on = self.is_harmless() && self.mode == FaultMode::ForEver;
+        goes_on.then(|| Fault {
+            nth: 1,
+            ..self.fault()
+        })
+    }
 }
 
 /// Returns what calls of a kind can run into, and how long that may last.
@@ -163,6 +177,12 @@ pub fn troubles(op: OpKind) -> Vec<(Trouble, FaultMode)> {
         let short = [1, 39, 41, 512, 600].map(|bytes| (Trouble::Short(bytes), FaultMode::Once));
         troubles.extend(short);
     }
+    if op == OpKind::Read {
+        for bytes in [1, 41, 512] {
+            let short = Trouble::Short(bytes);
+            troubles.extend([(short, FaultMode::Once), (short, FaultMode::ForEver)]);
+        }
+    }
     troubles
 }
 
@@ -175,6 +195,9 @@ pub fn fail(plan: &Plan, case: Case) -> Result<bool, String> {
     caught(|| {
         let run = if case.trouble == Trouble::Panic {
             Run::with_panic(plan, case.op, case.nth)?
+        } else if case.is_harmless() {
+            let run = Run::of_machine(plan, |sim| sim.fail(case.fault()))?;
+            (run.calls(case.op) >= case.nth).then_some(run)
         } else {
             let run = Run::with_faults(plan, |sim| sim.fail(case.fault()))?;
             (run.calls(case.op) >= case.nth).then_some(run)
@@ -183,21 +206,25 @@ pub fn fail(plan: &Plan, case: Case) -> Result<bool, String> {
             return Ok(false);
         };
         lose_power(
-            plan,
+            (plan, case),
             &run,
             &[Choices::drop_all(), Choices::random(1), Choices::random(2)],
         )?;
         run.begin_again()?;
-        lose_power(plan, &run, &[Choices::drop_all()]).map_err(|what| format!("later: {what}"))?;
+        lose_power((plan, case), &run, &[Choices::drop_all()])
+            .map_err(|what| format!("later: {what}"))?;
         run.sim.violation().map_or(Ok(true), Err)
     })
 }
 
-fn lose_power(plan: &Plan, run: &Run, choices: &[Choices]) -> Result<(), String> {
+fn lose_power((plan, case): (&Plan, Case), run: &Run, choices: &[Choices]) -> Result<(), String> {
     let at = run.sim.op_count();
     for strictness in Strictness::ALL {
         for choices in choices {
             let world = run.sim.power_loss(at, &mut choices.clone(), strictness);
+            case.fault_later()
+                .into_iter()
+                .for_each(|fault| world.fail(fault));
             judge::recover(&run.history, &world, at, &plan.shard_options())
                 .map_err(|what| format!("after a power cut, {strictness:?}: {what}"))?;
         }

@@ -76,7 +76,16 @@ impl Run {
     /// # Errors
     /// What the engine did wrong on the way.
     pub fn of(plan: &Plan) -> Result<Self, String> {
+        Self::of_machine(plan, |_| ())
+    }
+
+    /// Carries out `plan` on a new machine that `order` has prepared, and expects no call to fail.
+    ///
+    /// # Errors
+    /// What the engine did wrong on the way.
+    pub fn of_machine(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
         let mut run = Self::new(plan);
+        order(&run.sim);
         run.open().map_err(|error| format!("open: {error:?}"))?;
         for (number, step) in plan.steps.iter().enumerate() {
             run.step(step)

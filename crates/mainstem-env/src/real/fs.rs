@@ -12,7 +12,9 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::map::Mapping;
 use super::volume;
-use crate::fs::{DirEntry, File, Fs, LockAttempt, LockHeld, Metadata, OpenMode, ReadMode};
+use crate::fs::{
+    DirEntry, File, Fs, LockAttempt, LockHeld, Metadata, OpenMode, ReadMode, read_whole,
+};
 use crate::region::Region;
 
 /// Files are for their owner alone: they hold what users put.
@@ -149,31 +151,16 @@ impl File for RealFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        let mut read: usize = 0;
-        while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            let at = position.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-            match self.file.read_at(rest, at) {
-                Ok(0) => break,
-                Ok(more) => read = read.saturating_add(more),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
+        read_whole(buffer, position, |rest, at| self.file.read_at(rest, at))
     }
 
     fn read_in_passing(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let uncached = ReadWriteFlags::from_bits_retain(RWF_DONTCACHE);
-        match preadv2(
-            &*self.file,
-            &mut [IoSliceMut::new(buffer)],
-            position,
-            uncached,
-        ) {
-            Ok(read) if read == buffer.len() => Ok(read),
-            // Short, interrupted, or not known here: the plain way settles it.
-            _ => self.read_at(buffer, position),
-        }
+        read_whole(buffer, position, |rest, at| {
+            preadv2(&*self.file, &mut [IoSliceMut::new(rest)], at, uncached)
+                // Interrupted, or not known here: the plain way settles it.
+                .or_else(|_| self.file.read_at(rest, at))
+        })
     }
 
     fn zero_by_device(&self, range: Range<u64>) -> io::Result<()> {

@@ -31,7 +31,8 @@ pub enum OpKind {
     TryLock,
     /// [`File::write_all_at`](crate::File::write_all_at).
     Write,
-    /// [`File::read_at`](crate::File::read_at), and each [`Region::view`](crate::Region::view).
+    /// A call that [`File::read_at`](crate::File::read_at) or a [`Region::view`](crate::Region::view)
+    /// makes of the system: one, and more after one that was short or interrupted, or where the file ends.
     Read,
     /// [`File::sync_data`](crate::File::sync_data).
     SyncData,
@@ -143,7 +144,8 @@ pub struct Fault {
     pub mode: FaultMode,
     /// Count and fail only calls on paths that contain this text.
     pub path_contains: Option<String>,
-    /// For writes: how many bytes are written before the error.
+    /// For writes: how many bytes are written before the error. For reads: how many bytes the call of
+    /// the system returns at most, which is then no error; 0 counts as 1, so that reading gets on.
     pub partial: Option<usize>,
     /// Whether the call takes its full effect before it reports the error.
     pub takes_effect: bool,
@@ -178,7 +180,7 @@ impl Fault {
         self
     }
 
-    /// Lets a write put down its first `bytes` bytes before it fails.
+    /// Lets a write put down its first `bytes` bytes before it fails, and a read succeed with so many.
     #[must_use]
     pub fn after_bytes(mut self, bytes: usize) -> Self {
         self.partial = Some(bytes);

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use super::disk::{Disk, Published, Shared};
-use super::faults::OpKind;
+use super::faults::{Fault, OpKind};
 use super::file_state::FileState;
 use super::pages::to_u64;
 use super::volume::Op;
-use crate::fs::{File, LockHeld, ReadMode};
+use crate::fs::{File, LockHeld, ReadMode, read_whole};
 use crate::region::{Region, Watch};
 
 /// An open file of the simulated disk.
@@ -51,6 +51,27 @@ impl SimFile {
             return Ok(());
         }
         Err(io::Error::from_raw_os_error(EBADF))
+    }
+
+    /// Reads as one call of the system does, which may stop short.
+    fn read_once(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut disk = self.shared.disk();
+        let (most, late) = match disk.strike(OpKind::Read, &self.path) {
+            None => (buffer.len(), None),
+            // Of nothing, whoever reads would think that the file ends.
+            Some(Fault {
+                partial: Some(bytes),
+                ..
+            }) => (bytes.max(1), None),
+            Some(fault) if fault.takes_effect => (buffer.len(), Some(fault.error.to_error())),
+            Some(fault) => return Err(fault.error.to_error()),
+        };
+        let most = most.min(buffer.len());
+        let read = match (disk.volume().file(self.file), buffer.get_mut(..most)) {
+            (Some(file), Some(buffer)) => file.read(buffer, position),
+            _ => 0,
+        };
+        late.map_or(Ok(read), Err)
     }
 
     fn sync(&self, kind: OpKind) -> io::Result<()> {
@@ -130,11 +151,7 @@ impl File for SimFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        let mut disk = self.shared.disk();
-        let late = disk.gate(OpKind::Read, &self.path)?;
-        let file = disk.volume().file(self.file);
-        let read = file.map_or(0, |file| file.read(buffer, position));
-        late.map_or(Ok(read), Err)
+        read_whole(buffer, position, |rest, at| self.read_once(rest, at))
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -93,6 +93,34 @@ fn a_failing_write_may_have_written_a_part_or_all() {
     assert_eq!(sim.read_file("/f").unwrap(), b"all of it");
 }
 
+/// What a call of the system leaves out is asked for again, and only the end of the file is an end.
+#[test]
+fn a_read_that_stops_short_or_is_interrupted_goes_on() {
+    let sim = Sim::new(1);
+    sim.write_raw("/f", b"all of it").unwrap();
+    let file = sim.env().fs.open(Path::new("/f"), OpenMode::Read).unwrap();
+    let short = |mode: fn(OpKind, u64, ErrorKind) -> Fault, bytes| {
+        mode(OpKind::Read, 1, ErrorKind::Other).after_bytes(bytes)
+    };
+    let read = |fault: Fault| {
+        sim.fail(fault);
+        let before = sim.calls(OpKind::Read);
+        let mut bytes = [0; 20];
+        let read = file.read_at(&mut bytes, 4).unwrap();
+        sim.clear_faults();
+        assert_eq!(bytes[..read], *b"of it");
+        sim.calls(OpKind::Read) - before
+    };
+    // The last call of each finds the end.
+    assert_eq!(read(short(Fault::once, 2)), 3);
+    assert_eq!(read(short(Fault::for_ever, 2)), 4);
+    assert_eq!(read(short(Fault::for_ever, 0)), 6, "it gets on");
+    assert_eq!(
+        read(Fault::once(OpKind::Read, 1, ErrorKind::Interrupted)),
+        3
+    );
+}
+
 #[test]
 fn descriptors_can_run_out() {
     let sim = Sim::new(1);
