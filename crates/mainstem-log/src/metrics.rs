@@ -83,6 +83,10 @@ pub struct ShardMetrics {
     pub scrub_errors: u64,
     /// Segments at present.
     pub segments: u64,
+    /// Ranges ahead of the data that are being filled with zeros at present: 1 or 0.
+    pub prewrites: u64,
+    /// Commits that wait for that at present: 1 or 0.
+    pub prewrite_waits: u64,
     /// Whether appends are refused until the engine is opened again: 1 or 0.
     pub poisoned: u64,
 }

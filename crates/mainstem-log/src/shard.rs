@@ -410,6 +410,10 @@ impl ShardState {
     pub(crate) fn metrics(&self) -> ShardMetrics {
         let counters = &self.counters;
         let [of_shard, _] = &self.committer.budgets;
+        let segments = self.segments.snapshot();
+        // Sealing waits for the zeros, so that only the newest segment has any on their way.
+        let newest = segments.last();
+        let (prewrites, prewrite_waits) = newest.map_or((0, 0), |it| it.claim.activity());
         ShardMetrics {
             records: counters.records.value(),
             bytes: counters.bytes.value(),
@@ -426,7 +430,9 @@ impl ShardState {
             torn_bytes: counters.torn_bytes.value(),
             scrubbed_bytes: counters.scrubbed_bytes.value(),
             scrub_errors: counters.scrub_errors.value(),
-            segments: u64::try_from(self.segments.snapshot().len()).unwrap_or(u64::MAX),
+            segments: u64::try_from(segments.len()).unwrap_or(u64::MAX),
+            prewrites,
+            prewrite_waits,
             poisoned: counters.poisoned.value().min(1),
         }
     }

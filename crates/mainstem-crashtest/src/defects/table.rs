@@ -83,7 +83,8 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         Defect::ExpectedIgnored | Defect::RefusedAppendKeepsBytes => Own(&checks::EXPECTED),
         Defect::ReadersForgotten => Own(&checks::FOLLOWERS),
         Defect::LeadLostInPanic => Own(&checks::PANICS),
-        Defect::ZerosOverData => Own(&checks::ZEROS),
+        // A busy shard runs into space that is still to be filled with zeros.
+        Defect::ZerosOverData => Plan("1/32768: a*64,0 a*16,1000 z z c"),
         Defect::ReaderAheadOfMark => Own(&checks::MARK),
         Defect::WaitersForgotten => Own(&checks::WAITS),
         Defect::OldWakerKept => Own(&checks::WAKERS),

@@ -12,6 +12,7 @@ use super::history::{Accepted, NEVER};
 use super::rng::payload;
 use super::run::{Done, Run};
 use super::step::Way;
+use super::zeros::Watch;
 
 impl Run {
     /// Notes that records of these sizes are about to be appended to shard `at`, as one batch, and
@@ -71,6 +72,7 @@ impl Run {
             Way::One => sizes.get(..1).unwrap_or_default(),
             _ => sizes,
         };
+        let _going_when_waited_for = Watch::over(&self.zeros.0, [&shard]);
         let (first, payloads) = self.begin(at, sizes);
         let batch = match batch_of(&payloads) {
             Ok(batch) => batch,
@@ -129,6 +131,7 @@ impl Run {
             Ok(shard) => shard,
             Err(error) => return Ok(Err(error)),
         };
+        let _going_when_waited_for = Watch::over(&self.zeros.0, [&shard]);
         let begun: Vec<(usize, Vec<Vec<u8>>)> =
             batches.iter().map(|sizes| self.begin(at, sizes)).collect();
         let mut sources = Vec::new();

@@ -49,6 +49,9 @@ impl Workload for Plan {
                 let fewer = batches.get(1..).unwrap_or_default().to_vec();
                 Some(Step::Group(*shard, fewer))
             }
+            Step::Busy(shard, count, size) if *count > 1 => {
+                Some(Step::Busy(*shard, count - (count / 4).max(1), *size))
+            }
             Step::Kill(changes) if *changes > 0 => Some(Step::Kill(changes - 1)),
             _ => None,
         }

@@ -238,6 +238,10 @@ pub const EVERYTHING: &str = "77/4096: a+900,300 b+900 a+300,300,300 b.0 a.900 b
     b.900 p3600000 m a+900 b~300 a!100 p31000 m p31000 m r a+200,200 p84600000 m b.100 a.100 \
     p3600000 m m xb b.9 c r a.50 b?60";
 
+/// A plan of a shard so busy that the space ahead of it is filled with zeros: synced before it is needed,
+/// and waited for.
+pub const BUSY: &str = "3/32768: a*64,0 a.10 z a.10 z a*16,1000 r a.10";
+
 /// Makes every call that the engine makes fail, one after the other, in every way that it can.
 ///
 /// Work is carried out over and over on a simulated disk, each time with another call that fails, once
@@ -247,7 +251,8 @@ pub const EVERYTHING: &str = "77/4096: a+900,300 b+900 a+300,300,300 b.0 a.900 b
 /// there, what it called not applied is not, and after opening it again it goes on.
 #[derive(Args, Debug)]
 pub struct Faults {
-    /// Besides the plan that does everything, random plans with these many seeds.
+    /// Besides the plan that does everything and that of a busy shard, random plans with these many
+    /// seeds.
     #[arg(long, default_value_t = 2)]
     plans: u64,
     /// Steps of a random plan.
@@ -360,10 +365,10 @@ impl Faults {
     }
 
     fn default_plans(&self) -> Result<Vec<Plan>> {
-        let everything = EVERYTHING.parse::<Plan>().map_err(anyhow::Error::msg)?;
+        let fixed = [EVERYTHING, BUSY].map(|plan| plan.parse::<Plan>().map_err(anyhow::Error::msg));
         // Kills and faults together have no history that could be told apart.
         let random = (0..self.plans).map(|seed| Plan::random(seed * 4, self.steps));
-        Ok(std::iter::once(everything).chain(random).collect())
+        fixed.into_iter().chain(random.map(Ok)).collect()
     }
 }
 
@@ -406,10 +411,10 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_that_does_everything_makes_every_call_that_the_engine_has() {
-        let plan: Plan = EVERYTHING.parse().unwrap();
-        let run = Run::of(&plan).unwrap();
-        let never = OpKind::ALL.into_iter().filter(|op| run.calls(*op) == 0);
+    fn the_plans_make_every_call_that_the_engine_has() {
+        let runs = [EVERYTHING, BUSY].map(|plan| Run::of(&plan.parse().unwrap()).unwrap());
+        let is_never = |op: &OpKind| runs.iter().all(|run| run.calls(*op) == 0);
+        let never = OpKind::ALL.into_iter().filter(is_never);
         assert_eq!(never.collect::<Vec<_>>(), [OpKind::AvailableSpace]);
     }
 }

@@ -24,6 +24,7 @@ pub mod shrink;
 pub mod state;
 pub mod step;
 pub mod workload;
+mod zeros;
 
 pub use command::Sim;
 pub use faults::Faults;

@@ -25,19 +25,27 @@ pub struct Plan {
 
 /// What must be left of half a segment for the frames of a batch.
 const FRAME_BYTES: usize = 40;
+/// After so many appends in as many milliseconds a shard is busy.
+const BUSY_AFTER: usize = 64;
 
 impl Plan {
     /// Returns a plan of `steps` random steps. Each seed draws a style first: the size of segments,
     /// whether all records are as long, and which kinds of steps there are.
     pub fn random(seed: u64, steps: usize) -> Self {
         let mut rng = Rng::new(seed);
-        let segment_bytes = rng.pick(&[4096, 4096, 8192]);
+        let is_busy = matches!(seed % 16, 3 | 8);
+        let segment_bytes = if is_busy {
+            rng.pick(&[24 << 10, 32 << 10])
+        } else {
+            rng.pick(&[4096, 4096, 8192])
+        };
         // In turn, so that a few seeds in a row have all of them, also together.
         let extras = [
             (Extra::Kill, seed % 4 >= 2),
             (Extra::Remove, matches!(seed % 8, 4 | 6)),
             (Extra::Jump, matches!(seed % 8, 5 | 7)),
             (Extra::Fill, seed % 16 >= 12),
+            (Extra::Busy, is_busy),
         ];
         let style = Style {
             segment_bytes,
@@ -50,7 +58,12 @@ impl Plan {
         Self {
             seed,
             segment_bytes,
-            steps: (0..steps).map(|_| style.step(&mut rng)).collect(),
+            steps: (0..steps)
+                .map(|number| match number {
+                    0 if is_busy => Step::Busy(0, BUSY_AFTER, 0),
+                    _ => style.step(&mut rng),
+                })
+                .collect(),
         }
     }
 
@@ -59,6 +72,7 @@ impl Plan {
         let mut options = ShardOptions::default();
         options.segment_bytes = self.segment_bytes;
         options.queued_bytes_max = 64 << 10;
+        options.prewrite_bytes = 64 << 10;
         options
     }
 }
@@ -79,13 +93,19 @@ enum Extra {
     Remove,
     Jump,
     Fill,
+    Busy,
 }
 
 impl Style {
     fn step(&self, rng: &mut Rng) -> Step {
         let shard = usize::try_from(rng.below(2)).unwrap_or(0).min(SHARDS.len());
         let extras = u64::try_from(self.extras.len()).unwrap_or(0);
-        if extras > 0 && rng.below(24) < extras.saturating_mul(2) {
+        let weight = if self.extras.contains(&Extra::Busy) {
+            4
+        } else {
+            2
+        };
+        if extras > 0 && rng.below(24) < extras.saturating_mul(weight) {
             return self.extra(shard, rng);
         }
         match rng.below(100) {
@@ -134,6 +154,10 @@ impl Style {
             }
             Extra::Fill if rng.below(2) == 0 => Step::Fill(rng.below(4 * self.segment_bytes)),
             Extra::Fill => Step::Free,
+            Extra::Busy => match rng.below(4) {
+                0 => Step::Busy(0, rng.pick(&[2, 14, BUSY_AFTER]), self.size(rng)),
+                _ => Step::Zeros,
+            },
         }
     }
 
@@ -223,8 +247,8 @@ mod tests {
             })
             .collect();
         for kind in [
-            "a+", "b+", "a.", "a?", "a~", "a!", "a&", "p", "j", "j-", "m", "r", "k", "xa", "f",
-            "u", "c",
+            "a+", "b+", "a.", "a?", "a~", "a!", "a&", "a*", "z", "p", "j", "j-", "m", "r", "k",
+            "xa", "f", "u", "c",
         ] {
             assert!(kinds.contains(kind), "{kind} in {kinds:?}");
         }

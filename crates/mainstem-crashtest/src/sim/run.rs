@@ -15,6 +15,7 @@ use super::history::{History, Life, Presence};
 use super::judge;
 use super::plan::Plan;
 use super::step::{Step, Way};
+use super::zeros::{OfProcess, Watch};
 
 /// A plan under way, or done.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Run {
     /// What was promised so far.
     pub history: History,
     options: ShardOptions,
+    /// Goes before the engine, which waits for zeros that are held.
+    pub(super) zeros: OfProcess,
     engine: Option<Engine>,
     shards: Vec<Option<Shard>>,
     /// Whether calls fail, so that not even reading can be relied on.
@@ -165,6 +168,7 @@ impl Run {
             history: History::new(sim.now()),
             sim,
             options: plan.shard_options(),
+            zeros: OfProcess::default(),
             engine: None,
             shards: vec![None, None],
             faulty: false,
@@ -189,6 +193,7 @@ impl Run {
             sim,
             history,
             options,
+            zeros: OfProcess::default(),
             engine: Some(recovered.engine),
             shards: recovered.shards,
             faulty: false,
@@ -201,11 +206,14 @@ impl Run {
 
     fn env(&self) -> Env {
         let (fuse, gate) = (Arc::clone(&self.life_of_process), Arc::clone(&self.gate));
+        let zeros = Arc::clone(&self.zeros.0);
         let bomb = self.bomb.clone();
         hooked(
             &self.sim.env(),
             Arc::new(move |kind, path| {
-                gate.pass(kind, path);
+                if !zeros.pass(kind, path) {
+                    gate.pass(kind, path);
+                }
                 if let Some((op, left)) = &bomb {
                     let goes_off = *op == kind && left.fetch_sub(1, Ordering::SeqCst) == 1;
                     assert!(!goes_off, "{ORDERED}");
@@ -240,6 +248,21 @@ impl Run {
         Ok(match step {
             Step::Append(at, way, sizes) => self.append(*at, *way, sizes)?,
             Step::Group(at, batches) => self.group(*at, batches)?,
+            Step::Busy(at, count, size) => {
+                for _ in 0..*count {
+                    self.sim.advance(Duration::from_millis(1));
+                    self.clock_changed();
+                    let done = self.append(*at, Way::One, &[*size])?;
+                    if done.is_err() || self.life_of_process.has_burnt() {
+                        return Ok(done);
+                    }
+                }
+                Ok(())
+            }
+            Step::Zeros => {
+                self.let_zeros_go();
+                Ok(())
+            }
             Step::Pass(ms) => {
                 self.sim.advance(Duration::from_millis(*ms));
                 self.clock_changed();
@@ -252,12 +275,16 @@ impl Run {
                 Ok(())
             }
             Step::Maintain => {
+                // A roll by age waits for zeros.
+                let _going_when_waited_for =
+                    Watch::over(&self.zeros.0, self.shards.iter().flatten());
                 if let Some(engine) = &self.engine {
                     engine.maintain();
                 }
                 Ok(())
             }
             Step::Reopen => {
+                while self.let_zeros_go() {}
                 self.shards = vec![None, None];
                 let closed = self.engine.take().map_or(Ok(()), |engine| engine.close());
                 match closed {
@@ -295,6 +322,12 @@ impl Run {
         })
     }
 
+    /// Lets each thread that fills space with zeros make its next call; returns whether there was one.
+    fn let_zeros_go(&self) -> bool {
+        let shards = self.shards.iter().flatten();
+        shards.filter(|shard| self.zeros.0.let_go(shard)).count() > 0
+    }
+
     fn clock_changed(&mut self) {
         let now = self.sim.now();
         self.history.clock_shows(now, self.sim.op_count());
@@ -307,6 +340,7 @@ impl Run {
         // What the dead engine still does on its way out happens on the machine that is left behind.
         let dead = self.engine.take();
         self.sim = next;
+        self.zeros = OfProcess::default();
         self.life_of_process = Arc::default();
         drop(dead);
         let opened = self.open();
@@ -431,6 +465,7 @@ impl Run {
             Ok(None) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),
         }
+        while self.let_zeros_go() {}
         let begun = self.sim.op_count();
         let (Some(engine), Some(log)) = (&self.engine, self.history.logs.get_mut(at)) else {
             return Ok(Err(LogError::Closed));

@@ -33,7 +33,9 @@ impl Way {
 /// One thing that a plan does.
 ///
 /// Written as a word: `a+10,300` appends a batch of two records to shard a (the sign is that of a
-/// [`Way`]), `a&10&5,5` appends two batches that are committed as one group, `p500` lets 500 ms pass,
+/// [`Way`]), `a&10&5,5` appends two batches that are committed as one group, `a*64,20` appends 64 times a
+/// record of 20 bytes, one each millisecond, which makes the shard busy, so that the space ahead is
+/// filled with zeros, `z` lets those who do that make their next call, `p500` lets 500 ms pass,
 /// `j-500` sets the clock back by as much, `m` runs maintenance, `r` closes and opens, `k3` kills the
 /// process after 3 more changes of the disk, `xa` removes shard a, `f4096` fills the disk up to 4096
 /// bytes, `u` frees it, and `c` reads everything.
@@ -44,6 +46,11 @@ pub enum Step {
     Append(usize, Way, Vec<usize>),
     /// Appends several batches to a shard, at least one, that one group commits.
     Group(usize, Vec<Vec<usize>>),
+    /// Appends to a shard so many records of so many bytes, one each millisecond.
+    Busy(usize, usize, usize),
+    /// Lets each thread that fills space with zeros make its next call. Without it, that call is held
+    /// until a commit waits for it.
+    Zeros,
     /// Lets time pass, in ms.
     Pass(u64),
     /// Sets the wall clock forth or back, in ms.
@@ -84,6 +91,8 @@ impl fmt::Display for Step {
                 write!(f, "{}", letter(*shard))?;
                 batches.iter().try_for_each(|it| write!(f, "&{}", list(it)))
             }
+            Self::Busy(shard, count, size) => write!(f, "{}*{count},{size}", letter(*shard)),
+            Self::Zeros => write!(f, "z"),
             Self::Pass(ms) => write!(f, "p{ms}"),
             Self::Jump(ms) => write!(f, "j{ms}"),
             Self::Maintain => write!(f, "m"),
@@ -115,6 +124,7 @@ impl FromStr for Step {
             'm' if rest.is_empty() => return Ok(Self::Maintain),
             'r' if rest.is_empty() => return Ok(Self::Reopen),
             'c' if rest.is_empty() => return Ok(Self::Check),
+            'z' if rest.is_empty() => return Ok(Self::Zeros),
             'u' if rest.is_empty() => return Ok(Self::Free),
             'f' => return Ok(Self::Fill(rest.parse().map_err(|_| wrong())?)),
             'p' => return Ok(Self::Pass(rest.parse().map_err(|_| wrong())?)),
@@ -126,6 +136,12 @@ impl FromStr for Step {
         let shard = shard(&first.to_string())?;
         let sign = chars.next().ok_or_else(wrong)?;
         let rest = chars.as_str();
+        if sign == '*' {
+            return match sizes(rest)?.as_slice() {
+                [count, size] => Ok(Self::Busy(shard, *count, *size)),
+                _ => Err(wrong()),
+            };
+        }
         if sign == '&' {
             let batches: Result<_, _> = rest.split('&').map(sizes).collect();
             return Ok(Self::Group(shard, batches?));
@@ -145,8 +161,8 @@ mod tests {
     #[test]
     fn every_step_is_read_as_it_was_written() {
         for word in [
-            "a+10,300", "b.0", "a?7", "b~1,2", "a!5", "a&10&5,5", "p500", "j-500", "m", "r", "k3",
-            "xb", "f4096", "u", "c",
+            "a+10,300", "b.0", "a?7", "b~1,2", "a!5", "a&10&5,5", "a*64,0", "z", "p500", "j-500",
+            "m", "r", "k3", "xb", "f4096", "u", "c",
         ] {
             let step: Step = word.parse().unwrap();
             assert_eq!(step.to_string(), word);

@@ -1,13 +1,15 @@
 //! Every call fails, in every way.
 
-use mainstem_crashtest::sim::faults::{Case, EVERYTHING, fail, troubles};
+use mainstem_crashtest::sim::Plan;
+use mainstem_crashtest::sim::faults::{BUSY, Case, EVERYTHING, fail, troubles};
 use mainstem_env::sim::OpKind;
 
 #[test]
 fn no_call_that_fails_leads_to_a_broken_promise() {
-    let plan = EVERYTHING.parse().unwrap();
+    let plans: [Plan; 2] = [EVERYTHING, BUSY].map(|plan| plan.parse().unwrap());
     let mut count = 0;
-    for op in OpKind::ALL {
+    let ops = |plan| OpKind::ALL.into_iter().map(move |op| (plan, op));
+    for (plan, op) in plans.iter().flat_map(ops) {
         for (trouble, mode) in troubles(op) {
             for nth in 1.. {
                 let case = Case {
@@ -16,7 +18,7 @@ fn no_call_that_fails_leads_to_a_broken_promise() {
                     trouble,
                     mode,
                 };
-                match fail(&plan, case) {
+                match fail(plan, case) {
                     Ok(true) => count += 1,
                     Ok(false) => break,
                     Err(what) => panic!("{case}: {what}"),
@@ -24,5 +26,5 @@ fn no_call_that_fails_leads_to_a_broken_promise() {
             }
         }
     }
-    assert!(count > 2000, "{count}");
+    assert!(count > 4000, "{count}");
 }

@@ -46,6 +46,8 @@ pub enum OpKind {
     Truncate,
     /// [`File::region`](crate::File::region).
     Region,
+    /// [`File::zero_by_device`](crate::File::zero_by_device), which no simulated device can do.
+    ZeroByDevice,
     /// [`Random::fill`](crate::Random::fill).
     Random,
 }
@@ -71,7 +73,7 @@ impl OpKind {
     }
 
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Open,
         Self::Create,
         Self::Metadata,
@@ -91,6 +93,7 @@ impl OpKind {
         Self::Allocate,
         Self::Truncate,
         Self::Region,
+        Self::ZeroByDevice,
         Self::Random,
     ];
 }

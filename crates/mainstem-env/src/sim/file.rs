@@ -1,6 +1,7 @@
 //! Open files, regions and locks of the simulated disk.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
@@ -152,6 +153,12 @@ impl File for SimFile {
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         read_whole(buffer, position, |rest, at| self.read_once(rest, at))
+    }
+
+    fn zero_by_device(&self, _range: Range<u64>) -> io::Result<()> {
+        self.writable()?;
+        let late = self.shared.disk().gate(OpKind::ZeroByDevice, &self.path)?;
+        Err(late.unwrap_or_else(|| io::ErrorKind::Unsupported.into()))
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,6 +124,16 @@ impl File for HookedFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         (self.hook)(OpKind::Read, &self.path)?;
         self.inner.read_at(buffer, position)
+    }
+
+    fn read_in_passing(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        (self.hook)(OpKind::Read, &self.path)?;
+        self.inner.read_in_passing(buffer, position)
+    }
+
+    fn zero_by_device(&self, range: Range<u64>) -> io::Result<()> {
+        (self.hook)(OpKind::ZeroByDevice, &self.path)?;
+        self.inner.zero_by_device(range)
     }
 
     fn sync_data(&self) -> io::Result<()> {

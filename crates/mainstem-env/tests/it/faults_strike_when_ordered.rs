@@ -19,6 +19,10 @@ fn call_everything(env: &Env) -> io::Result<()> {
     assert_eq!(file.len()?, 50);
     assert_eq!(file.read_at(&mut [0; 4], 0)?, 4);
     file.region(50, ReadMode::Mapped)?;
+    match file.zero_by_device(0..4) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {}
+        other => other?,
+    }
     drop(file);
     fs.open(Path::new("/d/f"), OpenMode::Read)?;
     fs.rename(Path::new("/d/f"), Path::new("/d/g"))?;

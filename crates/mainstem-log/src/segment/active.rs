@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mainstem_env::{File, OpenMode};
 
-use super::prewrite::{Claim, Filling};
+use super::prewrite::Filling;
 use super::shared::Segment;
 use crate::append::committer::CommitFailure;
 use crate::append::group::{Group, Placed};
@@ -39,7 +39,6 @@ pub(crate) struct ActiveSegment {
     pub(crate) next: SeqNo,
     pub(crate) oldest_ms: u64,
     pub(crate) newest_ms: u64,
-    claim: Arc<Claim>,
     /// The end of what was last filled with zeros, or is being filled.
     prewritten: u64,
     /// Where the newest index entry points.
@@ -192,7 +191,6 @@ impl ActiveSegment {
             next: tail.next,
             oldest_ms: tail.oldest_ms,
             newest_ms: tail.newest_ms,
-            claim: Arc::new(Claim::new()),
             prewritten: 0,
             indexed_upto,
             due: Vec::new(),
@@ -296,7 +294,10 @@ impl ActiveSegment {
         let path = self.segment.path();
         let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
         let end = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        self.claim.keep_out(end).map_err(CommitFailure::Fatal)?;
+        self.segment
+            .claim
+            .keep_out(end)
+            .map_err(CommitFailure::Fatal)?;
         match file.write_all_at(bytes, start) {
             Err(_) if is_planted(Defect::ShortWriteIgnored) => {}
             written => written.map_err(fatal)?,
@@ -356,7 +357,7 @@ impl ActiveSegment {
         }
         let path = self.segment.path();
         let file = self.files.env.fs.open(path, OpenMode::ReadWrite).ok()?;
-        if !self.claim.try_claim(start..end) {
+        if !self.segment.claim.try_claim(start..end) {
             return None;
         }
         self.prewritten = end;
@@ -364,13 +365,13 @@ impl ActiveSegment {
             file,
             path: path.to_path_buf(),
             range: start..end,
-            claim: Arc::clone(&self.claim),
+            claim: Arc::clone(&self.segment.claim),
         })
     }
 
     /// Waits until no zeros are being written any more.
     pub(crate) fn wait_for_prewrite(&self) -> Result<(), LogError> {
-        self.claim.keep_out(u64::MAX)
+        self.segment.claim.keep_out(u64::MAX)
     }
 
     /// Returns the entry that says where the data ends.

@@ -28,6 +28,8 @@ pub(crate) struct Claim {
 #[derive(Debug, Default)]
 struct State {
     range: Option<Range<u64>>,
+    /// How many wait for the range to be done with.
+    waiting: u64,
     /// A write or a sync of zeros failed. A failed sync is final, whoever asked for it.
     failed: Option<LogError>,
 }
@@ -38,6 +40,12 @@ impl Claim {
             state: Mutex::new(State::default()),
             done: Condvar::new(),
         }
+    }
+
+    /// Returns how many ranges are being filled, 0 or 1, and how many commits wait for that.
+    pub(crate) fn activity(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        (state.range.is_some().into(), state.waiting)
     }
 
     /// Claims `range`, unless one is claimed already.
@@ -56,7 +64,9 @@ impl Claim {
         while state.range.as_ref().is_some_and(|range| range.start < end)
             && !is_planted(Defect::ZerosOverData)
         {
+            state.waiting = state.waiting.saturating_add(1);
             state = self.done.wait(state);
+            state.waiting = state.waiting.saturating_sub(1);
         }
         state.failed.clone().map_or(Ok(()), Err)
     }

@@ -13,6 +13,7 @@ use crate::format::footer::{FOOTER_BYTES, Footer, FooterError};
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry};
 use crate::format::segment_header::{HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::limits::INDEX_STRIDE_BYTES;
+use crate::segment::prewrite::Claim;
 use crate::seq::SeqNo;
 use crate::sync::Mutex;
 
@@ -35,6 +36,8 @@ pub(crate) struct Segment {
     region: Mutex<Option<Arc<CountedRegion>>>,
     /// The index of an active segment; a sealed one's is in its file.
     index: Mutex<Vec<IndexEntry>>,
+    /// What of the space ahead is being filled with zeros, while the segment is active.
+    pub(crate) claim: Arc<Claim>,
 }
 
 /// Returns how long a file can get whose data may end at `data_end`.
@@ -66,6 +69,7 @@ impl Segment {
             capacity: AtomicU64::new(0),
             region: Mutex::new(None),
             index: Mutex::new(Vec::new()),
+            claim: Arc::new(Claim::new()),
         }
     }
 

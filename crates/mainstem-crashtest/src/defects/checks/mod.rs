@@ -9,5 +9,5 @@ mod waits;
 pub(super) use calls::{CLOCK, EXPECTED, LOCK, POISON};
 pub(super) use kit::{Check, Tries};
 pub(super) use stale::{FOREIGN_GROUP, MISPLACED, OTHER_LIFE};
-pub(super) use threads::{PANICS, ZEROS};
+pub(super) use threads::PANICS;
 pub(super) use waits::{BUDGET, DROPPED, FOLLOWERS, MARK, ROUNDS, WAITS, WAKERS};
