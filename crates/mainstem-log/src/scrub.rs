@@ -7,7 +7,7 @@ use std::time::Duration;
 use mainstem_env::{Elapsed, OpenMode};
 
 use crate::error::LogError;
-use crate::recovery::walk::{Expect, Walker};
+use crate::recovery::walk::{Place, Walker};
 use crate::segment::shared::Segment;
 use crate::seq::SeqNo;
 use crate::shard::{ShardName, ShardState};
@@ -38,7 +38,7 @@ struct State {
 struct Spot {
     shard: Option<ShardName>,
     base: SeqNo,
-    inside: Option<(u64, Expect)>,
+    inside: Option<Place>,
 }
 
 impl Spot {
@@ -137,9 +137,6 @@ fn resolve(
     None
 }
 
-/// Where a segment is left: the position of the next group and what it must be.
-type Inside = Option<(u64, Expect)>;
-
 /// Verifies groups of `segment` from `spot` on until `allowance` bytes are read. Returns how many were
 /// and where to go on, or nothing if the segment is done.
 fn scrub(
@@ -147,7 +144,7 @@ fn scrub(
     segment: &Segment,
     spot: &Spot,
     allowance: u64,
-) -> Result<(u64, Inside), LogError> {
+) -> Result<(u64, Option<Place>), LogError> {
     let header = *segment.header()?;
     let data_end = segment.durable_end()?;
     // Read into memory of our own: a bad sector is an error, and readers' maps stay as they are.
@@ -158,27 +155,15 @@ fn scrub(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, None)),
         Err(error) => return Err(LogError::io("open", segment.path())(error)),
     };
-    let mut walker = Walker::new(&*file, segment.path(), header.salt, data_end).in_passing();
-    let (mut at, mut expect) = spot.inside.unwrap_or((
-        crate::format::segment_header::SegmentHeader::data_start(),
-        Expect {
-            first: header.base,
-            chain: Some(header.chain()),
-        },
-    ));
-    while at < data_end {
+    let from = spot.inside.unwrap_or(Place::start_of(&header));
+    let walker = Walker::new(&*file, segment.path(), header.salt, data_end, from);
+    let mut walker = walker.in_passing();
+    while walker.place().position < data_end {
         if walker.bytes_read >= allowance {
-            return Ok((walker.bytes_read, Some((at, expect))));
+            return Ok((walker.bytes_read, Some(walker.place())));
         }
-        match walker.group(at, expect, |_, _| ())? {
-            Ok(group) => {
-                at = group.end;
-                expect = Expect {
-                    first: group.next(),
-                    chain: Some(group.chain),
-                };
-            }
-            Err(bad) => return Err(LogError::corrupt(segment.path(), bad.position, bad.what)),
+        if let Err(bad) = walker.next_group(None)? {
+            return Err(LogError::corrupt(segment.path(), bad.position, bad.what));
         }
     }
     Ok((walker.bytes_read, None))

@@ -4,15 +4,13 @@ use std::path::Path;
 
 use mainstem_env::{File, Fs, OpenMode};
 
-use super::walk::{Expect, NoGroup, Walker};
+use super::entries::EntryMaker;
+use super::walk::{Expect, NoGroup, Place, Walker};
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::format::frame;
-use crate::format::group_header::GROUP_HEADER_BYTES;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
 use crate::format::segment_header::SegmentHeader;
-use crate::limits::INDEX_STRIDE_BYTES;
-use crate::segment::active::entry;
 use crate::seq::SeqNo;
 
 /// The entries of an `.idx` file that verify, by position, and what its marks say.
@@ -80,53 +78,6 @@ pub(crate) fn read_index(
     Ok(hints)
 }
 
-/// Makes the index entries that a segment's writer would have made.
-#[derive(Debug)]
-pub(crate) struct EntryMaker<'a> {
-    header: &'a SegmentHeader,
-    entries: Vec<IndexEntry>,
-}
-
-impl<'a> EntryMaker<'a> {
-    /// Goes on after `entries`.
-    pub(crate) fn new(header: &'a SegmentHeader, entries: Vec<IndexEntry>) -> Self {
-        Self { header, entries }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Takes back the entries of a group that turned out not to be whole.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.entries.truncate(len);
-    }
-
-    /// Makes an entry for the record at `position` of the group at `group_at` if one is due.
-    pub(crate) fn visit(&mut self, group_at: u64, position: u64, seq: SeqNo, time_ms: u64) {
-        let first_at = group_at.saturating_add(GROUP_HEADER_BYTES as u64);
-        let is_first = position == first_at;
-        let (at, target) = if is_first {
-            (group_at, Target::Group)
-        } else {
-            (position, Target::Record)
-        };
-        let due = self
-            .entries
-            .last()
-            .is_none_or(|last| at >= u64::from(last.position).saturating_add(INDEX_STRIDE_BYTES));
-        if due {
-            let (base, created_ms) = (self.header.base, self.header.created_ms);
-            self.entries
-                .push(entry(base, created_ms, seq, at, target, time_ms));
-        }
-    }
-
-    pub(crate) fn into_entries(self) -> Vec<IndexEntry> {
-        self.entries
-    }
-}
-
 /// What the walk found.
 #[derive(Debug)]
 pub(crate) struct Scan {
@@ -156,7 +107,6 @@ pub(crate) fn scan(
     hints: &IndexHints,
 ) -> Result<Scan, LogError> {
     let len = file.len().map_err(LogError::io("measure", path))?;
-    let mut walker = Walker::new(file, path, header.salt, len);
     // A file that lost its end may be shorter than its index knows. What is left of it is read, and
     // nobody is let into what is not there.
     let begin = hints
@@ -165,16 +115,14 @@ pub(crate) fn scan(
         .rev()
         .find(|entry| entry.target == Target::Group && u64::from(entry.position) < len);
     let start = begin.map_or(SegmentHeader::data_start(), |entry| entry.position.into());
-    let mut expect = match begin {
-        Some(entry) => Expect {
+    let from = begin.map_or(Place::start_of(header), |entry| Place {
+        position: start,
+        expect: Expect {
             first: header.base.plus(entry.seq_offset.into()),
             chain: None,
         },
-        None => Expect {
-            first: header.base,
-            chain: Some(header.chain()),
-        },
-    };
+    });
+    let mut walker = Walker::new(file, path, header.salt, len, from);
     let mut known: Vec<IndexEntry> = hints.entries.clone();
     known.retain(|entry| u64::from(entry.position) < start);
     let mut entries = EntryMaker::new(header, known);
@@ -185,31 +133,18 @@ pub(crate) fn scan(
             .created_ms
             .saturating_add(seconds.saturating_mul(1000))
     });
-    let (mut at, mut newest_ms) = (start, before_ms);
+    let mut newest_ms = before_ms;
     let stopped = loop {
-        let kept = entries.len();
-        let group = walker.group(at, expect, |position, frame| {
-            entries.visit(at, position, frame.seq, frame.time_ms);
-        })?;
-        match group {
-            Ok(group) => {
-                at = group.end;
-                newest_ms = group.newest_ms;
-                expect = Expect {
-                    first: group.next(),
-                    chain: Some(group.chain),
-                };
-            }
-            Err(no_group) => {
-                entries.truncate(kept);
-                break no_group;
-            }
+        match walker.next_group(Some(&mut entries))? {
+            Ok(group) => newest_ms = group.newest_ms,
+            Err(no_group) => break no_group,
         }
     };
-    let (later_group, used_end) = walker.later_group(at)?;
+    let Place { position, expect } = walker.place();
+    let (later_group, used_end) = walker.later_group(position)?;
     Ok(Scan {
         start,
-        valid_end: at,
+        valid_end: position,
         next: expect.first,
         chain: expect.chain.unwrap_or(0),
         newest_ms,

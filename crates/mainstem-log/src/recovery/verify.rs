@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use mainstem_env::{File, OpenMode};
 
+use super::entries::EntryMaker;
 use super::listing::list;
 use super::scan_tail::read_index;
 use super::state::{Newest, UNFINISHED_REPAIR, index_is_whole, look_at_newest};
-use super::walk::{Expect, Walker};
+use super::walk::{Place, Walker};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::Footer;
@@ -265,7 +266,8 @@ fn check_data(
     let end = report
         .footer
         .map_or(report.file_bytes, |footer| footer.data_end.into());
-    let mut walker = Walker::new(site.file, &path, header.salt, end);
+    let start = Place::start_of(header);
+    let mut walker = Walker::new(site.file, &path, header.salt, end, start);
     let stopped = walk(&mut walker, header, report)?;
     match report.footer {
         Some(footer) => {
@@ -307,36 +309,20 @@ fn walk(
     header: &SegmentHeader,
     report: &mut SegmentReport,
 ) -> Result<(u64, String), LogError> {
-    let mut expect = Expect {
-        first: header.base,
-        chain: Some(header.chain()),
-    };
-    let mut entries = super::scan_tail::EntryMaker::new(header, Vec::new());
+    let mut entries = EntryMaker::new(header, Vec::new());
     report.data_end = SegmentHeader::data_start();
     report.chain = header.chain();
     loop {
-        let group_at = report.data_end;
-        let mut oldest_ms = None;
-        let kept = entries.len();
-        let group = walker.group(group_at, expect, |position, frame| {
-            oldest_ms = oldest_ms.or(Some(frame.time_ms));
-            entries.visit(group_at, position, frame.seq, frame.time_ms);
-        })?;
-        match group {
+        match walker.next_group(Some(&mut entries))? {
             Ok(group) => {
                 report.data_end = group.end;
                 report.groups = report.groups.saturating_add(1);
                 report.records = report.records.saturating_add(group.header.records.into());
                 report.chain = group.chain;
-                let oldest_ms = report.times_ms.map(|times| times.0).or(oldest_ms);
-                report.times_ms = oldest_ms.map(|oldest_ms| (oldest_ms, group.newest_ms));
-                expect = Expect {
-                    first: group.next(),
-                    chain: Some(group.chain),
-                };
+                let oldest_ms = report.times_ms.map_or(group.oldest_ms, |times| times.0);
+                report.times_ms = Some((oldest_ms, group.newest_ms));
             }
             Err(no_group) => {
-                entries.truncate(kept);
                 report.entries = entries.into_entries();
                 return Ok((no_group.position, no_group.what));
             }

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use mainstem_env::File;
 
+use super::entries::EntryMaker;
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::format::checksum::{FrameHasher, Salt};
 use crate::format::frame::{self, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::format::segment_header::SegmentHeader;
 use crate::seq::SeqNo;
 
 /// A group that verified.
@@ -19,6 +21,8 @@ pub(crate) struct WholeGroup {
     pub(crate) chain: u32,
     /// The exclusive end of its last frame.
     pub(crate) end: u64,
+    /// The arrival times of its first and last record, in ms.
+    pub(crate) oldest_ms: u64,
     pub(crate) newest_ms: u64,
 }
 
@@ -44,7 +48,28 @@ pub(crate) struct Expect {
     pub(crate) chain: Option<u32>,
 }
 
-/// Reads groups of one file.
+/// A place between two groups.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) position: u64,
+    /// What the group that begins there must be.
+    pub(crate) expect: Expect,
+}
+
+impl Place {
+    /// Returns the place before the first group of the segment with `header`.
+    pub(crate) fn start_of(header: &SegmentHeader) -> Self {
+        Self {
+            position: SegmentHeader::data_start(),
+            expect: Expect {
+                first: header.base,
+                chain: Some(header.chain()),
+            },
+        }
+    }
+}
+
+/// Reads the groups of one file, one after the other.
 #[derive(Debug)]
 pub(crate) struct Walker<'a> {
     file: &'a dyn File,
@@ -52,6 +77,8 @@ pub(crate) struct Walker<'a> {
     salt: Salt,
     /// No group reaches past this position.
     end: u64,
+    /// Before the group that is read next.
+    place: Place,
     buffer: Vec<u8>,
     /// Whether what is read should not stay in the system's cache.
     in_passing: bool,
@@ -60,12 +87,20 @@ pub(crate) struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub(crate) fn new(file: &'a dyn File, path: &'a Path, salt: Salt, end: u64) -> Self {
+    /// Reads `file`, of which all groups end before `end`, from `place` on.
+    pub(crate) fn new(
+        file: &'a dyn File,
+        path: &'a Path,
+        salt: Salt,
+        end: u64,
+        place: Place,
+    ) -> Self {
         Self {
             file,
             path,
             salt,
             end,
+            place,
             buffer: Vec::new(),
             in_passing: false,
             bytes_read: 0,
@@ -78,6 +113,45 @@ impl<'a> Walker<'a> {
             in_passing: true,
             ..self
         }
+    }
+
+    /// Returns where the next group begins, and what it must be.
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Reads the next group and goes on behind it, or stays if there is none; gives `entries` those of
+    /// its records.
+    ///
+    /// A record that verifies but that this version cannot read makes it [`LogError::Unsupported`].
+    pub(crate) fn next_group(
+        &mut self,
+        mut entries: Option<&mut EntryMaker<'_>>,
+    ) -> Result<Result<WholeGroup, NoGroup>, LogError> {
+        let Place { position, expect } = self.place;
+        let kept = entries.as_ref().map_or(0, |entries| entries.len());
+        let group = self.group(position, expect, |at, frame| {
+            if let Some(entries) = &mut entries {
+                entries.visit(position, at, frame.seq, frame.time_ms);
+            }
+        })?;
+        match &group {
+            Ok(group) => {
+                self.place = Place {
+                    position: group.end,
+                    expect: Expect {
+                        first: group.next(),
+                        chain: Some(group.chain),
+                    },
+                };
+            }
+            Err(_) => {
+                if let Some(entries) = entries {
+                    entries.truncate(kept);
+                }
+            }
+        }
+        Ok(group)
     }
 
     fn read(&mut self, position: u64, len: usize) -> Result<&[u8], LogError> {
@@ -96,9 +170,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Reads the group at `position`; calls `visit` with the position of each record.
-    ///
-    /// A record that verifies but that this version cannot read makes it [`LogError::Unsupported`].
-    pub(crate) fn group(
+    fn group(
         &mut self,
         position: u64,
         expect: Expect,
@@ -137,7 +209,7 @@ impl<'a> Walker<'a> {
             return bad(position, "group reaches past the end of the file");
         }
         let (mut at, mut seq) = (0, header.first);
-        let (mut newest_ms, mut batch_ended) = (0, false);
+        let (mut oldest_ms, mut newest_ms, mut batch_ended) = (None, 0, false);
         let mut hasher = FrameHasher::new(salt);
         while let Some(rest) = frames.get(at..).filter(|rest| !rest.is_empty()) {
             let here = body.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
@@ -156,6 +228,7 @@ impl<'a> Walker<'a> {
                         header: GroupHeader { records, ..header },
                         chain,
                         end: here,
+                        oldest_ms: oldest_ms.unwrap_or(newest_ms),
                         newest_ms,
                     }));
                 }
@@ -165,6 +238,7 @@ impl<'a> Walker<'a> {
                 return bad(here, "record has another sequence number than expected");
             }
             visit(here, &frame);
+            oldest_ms.get_or_insert(frame.time_ms);
             newest_ms = newest_ms.max(frame.time_ms);
             batch_ended = frame.batch_end;
             at = at.saturating_add(frame.len);
@@ -177,6 +251,7 @@ impl<'a> Walker<'a> {
             header,
             chain,
             end: group_end,
+            oldest_ms: oldest_ms.unwrap_or(newest_ms),
             newest_ms,
         }))
     }
