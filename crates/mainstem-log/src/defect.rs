@@ -188,6 +188,31 @@ defects! {
     RemovalInPlace = "removal-in-place",
     /// Every engine locks a file of its own: two of them write to one directory.
     LockNotShared = "lock-not-shared",
+    /// Verification looks at the oldest segment alone: damage in the others stays unsaid.
+    VerifyStopsEarly = "verify-stops-early",
+    /// Verification believes the footer of a segment and not its records: rot stays unsaid.
+    VerifyBelievesFooter = "verify-believes-footer",
+    /// Verification does not compare a segment with the one before it: a missing one stays unsaid.
+    LinkNotVerified = "link-not-verified",
+    /// A repair takes a damaged segment away whole: what could be read in it is gone.
+    RepairCutsAll = "repair-cuts-all",
+    /// A repair keeps no copy of what it cuts: what another tool might have saved is gone.
+    RepairKeepsNoCopy = "repair-keeps-no-copy",
+    /// A repaired segment takes the place of the damaged one before it is synced: a power cut leaves
+    /// neither.
+    RepairNotSynced = "repair-not-synced",
+    /// After a repair, numbers of lost records are given again: two records have one.
+    RepairReusesNumbers = "repair-reuses-numbers",
+    /// The scrubber does not report what it finds: rot is found when it is too late.
+    ScrubberSilent = "scrubber-silent",
+    /// The scrubber leaves out what a pass does not come to: rot there stays unfound.
+    ScrubberSkips = "scrubber-skips",
+    /// The index of a shard that falls idle is not synced: a recovery reads the whole segment.
+    IdleIndexNotSynced = "idle-index-not-synced",
+    /// The files of idle shards stay open: in the end there are no descriptors left.
+    IdleFilesKept = "idle-files-kept",
+    /// A file that was closed is not opened again: an idle shard takes no appends any more.
+    IdleNotReopened = "idle-not-reopened",
 }
 
 #[cfg(feature = "defects")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mainstem_env::{Elapsed, Env};
 
+use crate::defect::{Defect, is_planted};
 use crate::engine::EngineState;
 use crate::error::LogError;
 use crate::metrics::Counter;
@@ -194,8 +195,10 @@ impl Keeper {
         }
         if shard.committer.refusal().is_none() {
             let _busy_shards_are_not_idle = shard.committer.try_exclusive(|writer| {
-                writer.sync_index(lag_max);
-                if close {
+                if !is_planted(Defect::IdleIndexNotSynced) {
+                    writer.sync_index(lag_max);
+                }
+                if close && !is_planted(Defect::IdleFilesKept) {
                     writer.close_files();
                 }
                 Ok(())

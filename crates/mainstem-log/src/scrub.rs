@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mainstem_env::{Elapsed, OpenMode};
 
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::recovery::walk::{Place, Walker};
 use crate::segment::shared::Segment;
@@ -83,6 +84,7 @@ impl Scrubber {
             };
             let (read, inside) = match scrub(&shard, &segment, &spot, allowance) {
                 Ok(done) => done,
+                Err(_) if is_planted(Defect::ScrubberSilent) => (1, None),
                 Err(error) => {
                     shard.counters.scrub_errors.add(1);
                     tracing::error!(shard = %shard.name, %error, "damage found while scrubbing");
@@ -91,6 +93,7 @@ impl Scrubber {
             };
             shard.counters.scrubbed_bytes.add(read);
             allowance = allowance.saturating_sub(read.max(1));
+            let inside = inside.filter(|_| !is_planted(Defect::ScrubberSkips));
             state.at = Some(match inside {
                 Some(_) => Spot { inside, ..spot },
                 None => Spot {

@@ -93,6 +93,17 @@ pub(super) fn catcher(defect: Defect) -> Setup {
         Defect::PoisonForgotten | Defect::PoisonedVouchedFor | Defect::NeighboursGoOn => {
             Own(&checks::POISON)
         }
+        Defect::VerifyStopsEarly | Defect::VerifyBelievesFooter | Defect::LinkNotVerified => {
+            Own(&checks::VERIFY)
+        }
+        Defect::RepairCutsAll
+        | Defect::RepairKeepsNoCopy
+        | Defect::RepairNotSynced
+        | Defect::RepairReusesNumbers => Own(&checks::REPAIR),
+        Defect::ScrubberSilent | Defect::ScrubberSkips => Own(&checks::SCRUB),
+        Defect::IdleIndexNotSynced | Defect::IdleFilesKept | Defect::IdleNotReopened => {
+            Own(&checks::IDLE)
+        }
         Defect::ClockBelieved => Own(&checks::CLOCK),
         Defect::LockNotShared => Own(&checks::LOCK),
         Defect::RecordNotChecked

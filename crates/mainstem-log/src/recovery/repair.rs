@@ -12,6 +12,7 @@ use mainstem_env::{File, OpenMode};
 
 use super::verify::SegmentReport;
 use crate::append::committer::CommitFailure;
+use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::FOOTER_BYTES;
@@ -75,6 +76,11 @@ pub(crate) fn plan(reports: &[SegmentReport]) -> Result<Vec<Cut>, LogError> {
         }
         let lost = records_lost_max(report, successor);
         let resume_at = successor.is_none().then(|| {
+            let lost = if is_planted(Defect::RepairReusesNumbers) {
+                0
+            } else {
+                lost
+            };
             let after_lost = report.next().plus(lost);
             let unborn = unborn.map_or(after_lost, |it| it.base);
             // Never where the damaged file itself begins: the two would have one name.
@@ -203,8 +209,10 @@ fn carry_out(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<(), LogError> 
         .map_err(LogError::io("look at", &cut.path))?
         .is_some();
     if exists {
-        keep_copy(files, dir, &cut.path)?;
-        if cut.report.header.is_some() {
+        if !is_planted(Defect::RepairKeepsNoCopy) {
+            keep_copy(files, dir, &cut.path)?;
+        }
+        if cut.report.header.is_some() && !is_planted(Defect::RepairCutsAll) {
             replace(files, dir, cut)?;
         } else {
             fs.unlink(&cut.path)
@@ -326,7 +334,9 @@ fn replace(files: &Arc<Files>, dir: &Path, cut: &Cut) -> Result<(), LogError> {
     copy_bytes(&*damaged, &*file, report.data_end).map_err(LogError::io("copy", &cut.path))?;
     file.write_all_at(&tail, report.data_end)
         .map_err(LogError::io("write", &path))?;
-    file.sync_all().map_err(LogError::io("sync", &path))?;
+    if !is_planted(Defect::RepairNotSynced) {
+        file.sync_all().map_err(LogError::io("sync", &path))?;
+    }
     fs.rename(&path, &cut.path)
         .map_err(LogError::io("replace", &cut.path))?;
     fs.sync_dir(dir).map_err(LogError::io("sync", dir))

@@ -205,6 +205,9 @@ impl ActiveSegment {
         if let Some(file) = &self.file {
             return Ok(Arc::clone(file));
         }
+        if is_planted(Defect::IdleNotReopened) {
+            return Err(LogError::Closed);
+        }
         let path = self.segment.path();
         let open = self.files.env.fs.open(path, OpenMode::ReadWrite);
         let file = open.map_err(LogError::io("open", path))?;

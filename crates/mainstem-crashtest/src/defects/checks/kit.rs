@@ -1,6 +1,6 @@
 //! What checks are made of.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -9,6 +9,8 @@ use mainstem_env::{Env, ReadMode};
 use mainstem_log::{
     Batch, Engine, EngineOptions, LogError, Maintenance, Shard, ShardName, ShardOptions,
 };
+
+use crate::sim::rng::payload;
 
 /// A check with a name.
 #[derive(Debug)]
@@ -75,6 +77,66 @@ pub(super) fn batch(payloads: &[&[u8]]) -> Result<Batch, String> {
         batch.push(payload).map_err(told)?;
     }
     Ok(batch)
+}
+
+/// Records of [`Filled::store`] are as long as this, and alone in their groups.
+const PAYLOAD_BYTES: usize = 304;
+/// What a group of one such record takes: its header, that of the record, and the record.
+const GROUP_BYTES: u64 = 40 + 24 + 304;
+/// Records of [`filled`].
+pub(super) const RECORDS: u64 = 50;
+
+/// A store of one shard, `a`, with several segments, closed in good order.
+pub(super) struct Filled {
+    pub(super) store: Sim,
+    /// The segments, oldest first, with the numbers of their first records.
+    pub(super) segments: Vec<(u64, PathBuf)>,
+}
+
+/// Returns the payload of record `number`.
+pub(super) fn record(number: u64) -> Vec<u8> {
+    payload(number, PAYLOAD_BYTES)
+}
+
+/// Fills `shard` with all records.
+pub(super) fn fill(shard: &Shard) -> Result<(), String> {
+    (0..RECORDS).try_for_each(|number| {
+        let appended = shard.append_one(&record(number));
+        appended.map(|_| ()).map_err(told)
+    })
+}
+
+/// Returns the segments on `sim`, oldest first, with the numbers of their first records.
+pub(super) fn segments(sim: &Sim) -> Vec<(u64, PathBuf)> {
+    let number = |path: &Path| path.file_stem()?.to_str()?.parse().ok();
+    let files = sim.files().into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|it| it == "seg"))
+        .filter_map(|path| Some((number(&path)?, path)))
+        .collect()
+}
+
+/// Returns a store with all records.
+pub(super) fn filled() -> Result<Filled, String> {
+    let sim = Sim::new(1);
+    let (engine, shard) = create(&sim.env())?;
+    fill(&shard)?;
+    drop(shard);
+    engine.close().map_err(told)?;
+    let segments = segments(&sim);
+    Ok(Filled {
+        store: sim,
+        segments,
+    })
+}
+
+/// Flips a bit of record `number` of the segment at `path` that begins with record `first`.
+pub(super) fn damage(sim: &Sim, (first, path): &(u64, PathBuf), number: u64) -> Result<(), String> {
+    let before = number.saturating_sub(*first).saturating_mul(GROUP_BYTES);
+    // Behind the headers of the segment, the group and the record.
+    let byte = before.saturating_add(64 + 40 + 24 + 5);
+    let flipped = sim.flip_bit(path, byte.saturating_mul(8));
+    flipped.map_err(|error| format!("no bit to flip: {error}"))
 }
 
 /// Returns how the error of a call that had to succeed is told.
