@@ -44,6 +44,10 @@ pub struct Sim {
     /// append several at once, retention, maintenance, reopen, kill, remove), and all states of each.
     #[arg(long)]
     exhaustive: Option<u32>,
+    /// With --exhaustive: one plan in so many, for a sample; those that are odd and more than the words
+    /// give all words a chance.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    one_in: u64,
     /// With --exhaustive: the most states for an operation and a strictness.
     #[arg(long, default_value_t = 4096)]
     cap: u64,
@@ -83,6 +87,10 @@ impl Sim {
             threads: self.threads,
             limit: Duration::from_secs(self.minutes.saturating_mul(60)),
         };
+        if let Some(length) = self.exhaustive {
+            let plans = exhaustive::count(length).div_ceil(self.one_in);
+            println!("{plans} plans of {length} words");
+        }
         let ended = campaign.run(
             &tally,
             |number, is_time_left| self.plan_of(number, is_time_left),
@@ -100,7 +108,7 @@ impl Sim {
 
     fn plan_of(&self, number: u64, is_time_left: bool) -> Option<Plan> {
         match self.exhaustive {
-            Some(length) => exhaustive::plan(number, length),
+            Some(length) => exhaustive::plan(number.saturating_mul(self.one_in), length),
             None if number < self.seeds.end || is_time_left => {
                 Some(Plan::random(number, self.steps))
             }
@@ -114,7 +122,10 @@ impl Sim {
             Some(length) => {
                 let capped = capped.load(Ordering::Relaxed).to_string();
                 special.push(("places with more states than the cap", capped));
-                format!("all plans of {length} words")
+                match self.one_in {
+                    1 => format!("all plans of {length} words"),
+                    one_in => format!("one in {one_in} of the plans of {length} words"),
+                }
             }
             None => format!(
                 "seeds {}..{}, {} steps each",

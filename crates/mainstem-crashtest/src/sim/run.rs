@@ -38,6 +38,8 @@ pub struct Run {
     /// The kind of call that panics, and after how many of them.
     bomb: Option<(OpKind, Arc<AtomicI64>)>,
     pub(super) unique: u64,
+    /// How many operations the disk had done after each step.
+    pub(super) ends: Vec<u64>,
 }
 
 /// Returns whether this is all that is wrong: nothing was done, and once there is room it can be.
@@ -93,6 +95,7 @@ impl Run {
         for (number, step) in plan.steps.iter().enumerate() {
             run.step(step)
                 .map_err(|what| format!("step {number}, {step}: {what}"))?;
+            run.ends.push(run.sim.op_count());
         }
         run.sim.violation().map_or(Ok(run), Err)
     }
@@ -177,6 +180,7 @@ impl Run {
             gate: Arc::default(),
             bomb: None,
             unique: plan.seed << 32,
+            ends: Vec::new(),
         }
     }
 
@@ -201,6 +205,7 @@ impl Run {
             life_of_process: Arc::default(),
             gate: Arc::default(),
             bomb: None,
+            ends: Vec::new(),
         }
     }
 
