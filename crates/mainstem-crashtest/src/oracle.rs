@@ -12,6 +12,8 @@ struct Sent {
     acked: bool,
     /// How often the writer had been started anew when this was sent.
     life: u64,
+    /// When it was, at the earliest, that the store learned of it, in ms.
+    sent_ms: u64,
 }
 
 /// The appends of one lane that are, or may be, in the store, oldest first.
@@ -25,11 +27,13 @@ struct Lane {
 /// # Invariants
 /// What was acknowledged, or shown once, is there from then on. What a judgement did not find is gone
 /// and never comes back. Of what was sent to a lane since, in one life of the writer, a prefix is there.
-/// A place that was told belongs to one record for ever.
+/// A place that was told belongs to one record for ever. Of a store that deletes what is old, only what is
+/// old may be gone, and in each log only its oldest records.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     lanes: BTreeMap<u32, Lane>,
     life: u64,
+    now_ms: u64,
     told: BTreeMap<Place, Id>,
     places: BTreeMap<Id, Place>,
 }
@@ -44,6 +48,8 @@ pub struct Judged {
     pub kept_unacked: u64,
     /// Appends that were not acknowledged and are gone.
     pub lost_unacked: u64,
+    /// Records that were acknowledged, or shown once, and left because they were old.
+    pub gone_old: u64,
 }
 
 /// What a store did that it must never do.
@@ -64,6 +70,8 @@ pub enum Violation {
     Moved(Id),
     /// A place that was told for one record was given to another.
     Reused(Place, Id),
+    /// A record is gone, which may be for its age, while older ones of its log are there.
+    Hole(Place, Id),
 }
 
 impl fmt::Display for Violation {
@@ -81,6 +89,10 @@ impl fmt::Display for Violation {
                     "place {place} was told for another record than {id} before"
                 )
             }
+            Self::Hole(place, id) => write!(
+                f,
+                "record {id} is gone from place {place}, and older ones of that log are there"
+            ),
         }
     }
 }
@@ -105,7 +117,13 @@ impl Oracle {
             records: records.to_vec(),
             acked: false,
             life: self.life,
+            sent_ms: self.now_ms,
         });
+    }
+
+    /// Takes note of the time, in ms by the clock of the store: what is sent from now on is not older.
+    pub fn is_now(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
     }
 
     /// Takes note that a writer was started, before anything is sent to it.
@@ -169,13 +187,29 @@ impl Oracle {
         &mut self,
         shown: impl IntoIterator<Item = &'a str>,
     ) -> Result<Judged, Violation> {
+        self.judge_retained(shown, 0)
+    }
+
+    /// As [`Oracle::judge`], of a store that may have deleted what was older than `young_from_ms`, in ms
+    /// by its clock, as [`Oracle::is_now`] has it: of each log the oldest records, as far as they are
+    /// known to be that old, without a younger one that is gone. What is gone does not come back.
+    ///
+    /// # Errors
+    /// As [`Oracle::judge`]; [`Violation::Hole`] too.
+    pub fn judge_retained<'a>(
+        &mut self,
+        shown: impl IntoIterator<Item = &'a str>,
+        young_from_ms: u64,
+    ) -> Result<Judged, Violation> {
+        let shown: Vec<&str> = shown.into_iter().collect();
         let mut progress: BTreeMap<u32, Progress> = BTreeMap::new();
         let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         let mut judged = Judged::default();
+        if young_from_ms > 0 {
+            self.forget_old(&shown, young_from_ms, &mut judged)?;
+        }
         for line in shown {
-            let (text, place) = line
-                .split_once('\t')
-                .map_or((line, None), |(text, place)| (text, Some(place)));
+            let (text, place) = split(line);
             let invented = || Violation::Invented(line.to_owned());
             let id = Id::of_record(text).ok_or_else(invented)?;
             let lane = self.lanes.get_mut(&id.lane).ok_or_else(invented)?;
@@ -220,6 +254,60 @@ impl Oracle {
         }
         Ok(judged)
     }
+
+    /// Drops the appends that are not shown, were sent before `young_from_ms`, and were the oldest of
+    /// their lane and of their log.
+    fn forget_old(
+        &mut self,
+        shown: &[&str],
+        young_from_ms: u64,
+        judged: &mut Judged,
+    ) -> Result<(), Violation> {
+        let mut first_texts: BTreeMap<u32, &str> = BTreeMap::new();
+        let mut first_numbers: BTreeMap<u32, u64> = BTreeMap::new();
+        for (text, place) in shown.iter().map(|line| split(line)) {
+            if let Some(id) = Id::of_record(text) {
+                first_texts.entry(id.lane).or_insert(text);
+            }
+            if let Some(place) = place.and_then(Place::parse) {
+                first_numbers.entry(place.log).or_insert(place.number);
+            }
+        }
+        for (number, lane) in &mut self.lanes {
+            let is_first = |sent: &Sent| match first_texts.get(number) {
+                Some(first) => sent.records.iter().any(|record| record == first),
+                None => false,
+            };
+            let gone = lane
+                .appends
+                .iter()
+                .take_while(|sent| sent.sent_ms < young_from_ms && !is_first(sent))
+                .count();
+            for sent in lane.appends.drain(..gone) {
+                let id = first_id(&sent, *number);
+                let place = self.places.get(&id).filter(|_| sent.acked);
+                if let Some(place) = place
+                    && let Some(first) = first_numbers.get(&place.log)
+                    && place.number >= *first
+                {
+                    return Err(Violation::Hole(*place, id));
+                }
+                if sent.acked {
+                    let records = len(sent.records.len());
+                    judged.gone_old = judged.gone_old.saturating_add(records);
+                } else {
+                    judged.lost_unacked = judged.lost_unacked.saturating_add(1);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Splits a line of the reader into a record and its place, if that is told.
+fn split(line: &str) -> (&str, Option<&str>) {
+    line.split_once('\t')
+        .map_or((line, None), |(text, place)| (text, Some(place)))
 }
 
 /// How many appends of a lane, and how many records of the next one, were shown.
@@ -403,6 +491,68 @@ mod tests {
         // What was acknowledged before is no such thing.
         let lost = judge(&mut oracle, &[&later, &other]).unwrap_err();
         assert_eq!(lost, Violation::Lost(Id { lane: 0, number: 0 }));
+    }
+
+    /// Sends and acknowledges one record, at `sent_ms`, that is at `place`; returns how it is shown.
+    fn stored(oracle: &mut Oracle, lane: u32, number: u64, sent_ms: u64, place: &str) -> String {
+        let records = one(lane, number);
+        oracle.is_now(sent_ms);
+        oracle.sent(&records);
+        oracle.acked(&format!("{lane}-{number} {place}")).unwrap();
+        format!("{}\t{place}", records[0])
+    }
+
+    #[test]
+    fn retention_takes_the_oldest_when_their_time_has_come() {
+        let mut oracle = Oracle::new();
+        // Two lanes in turn in one log, a third one in another.
+        let lines: Vec<String> = (0..6)
+            .map(|it| {
+                let lane = u32::from(it % 2 > 0);
+                stored(&mut oracle, lane, it / 2, 10 * it, &format!("0-{it}"))
+            })
+            .collect();
+        let other = stored(&mut oracle, 2, 0, 60, "1-0");
+        let judge = |oracle: &mut Oracle, lines: &[&String], young_from_ms| {
+            oracle.judge_retained(lines.iter().map(|it| it.as_str()), young_from_ms)
+        };
+        let from =
+            |first: usize| -> Vec<&String> { lines[first..].iter().chain([&other]).collect() };
+
+        let id = |lane, number| Id { lane, number };
+        let early = judge(&mut oracle.clone(), &from(3), 20).unwrap_err();
+        assert_eq!(early, Violation::Lost(id(0, 1)));
+        let judged = judge(&mut oracle.clone(), &from(3), 30).unwrap();
+        assert_eq!((judged.found, judged.gone_old), (4, 3));
+        // Old ones may stay, all of a lane and all of a log may go.
+        assert_eq!(
+            judge(&mut oracle.clone(), &from(0), 90).unwrap().gone_old,
+            0
+        );
+        assert_eq!(
+            judge(&mut oracle.clone(), &from(5), 90).unwrap().gone_old,
+            5
+        );
+        assert_eq!(
+            judge(&mut oracle.clone(), &[&other], 90).unwrap().gone_old,
+            6
+        );
+        assert_eq!(judge(&mut oracle.clone(), &[], 90).unwrap().gone_old, 7);
+
+        // A younger one is gone and an older one is there: of one lane, and of two.
+        let mut hole = from(0);
+        hole.remove(2);
+        let hole = judge(&mut oracle.clone(), &hole, 90).unwrap_err();
+        assert_eq!(hole, Violation::Lost(id(0, 1)));
+        let place = Place { log: 0, number: 1 };
+        let newest_first = [&lines[0], &lines[2], &other];
+        let hole = judge(&mut oracle.clone(), &newest_first, 90).unwrap_err();
+        assert_eq!(hole, Violation::Hole(place, id(1, 0)));
+
+        // What was gone stays gone.
+        judge(&mut oracle, &from(3), 30).unwrap();
+        let back = judge(&mut oracle, &from(2), 30).unwrap_err();
+        assert!(matches!(back, Violation::Invented(_)), "{back}");
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! The commands of our own log, as the contract asks for them.
 
 mod block_on;
+mod clock;
 mod follow;
 mod lane;
 mod read;
 mod write;
 
+pub(crate) use clock::{DAYS_PER_SECOND_MAX, env};
 pub use read::Read;
 pub use write::Write;
 
 use std::path::Path;
 
-use mainstem_env::Env;
+use mainstem_log::limits::RETENTION_MS_MAX;
 use mainstem_log::{Engine, EngineOptions, LogError, Shard, ShardName, ShardOptions};
 
 /// Small, so that a short run rolls often.
@@ -19,11 +21,20 @@ const SEGMENT_BYTES: u64 = 64 << 10;
 /// The name of the first shard; further ones add their number.
 const FIRST_SHARD: &str = "records";
 
-/// Opens the engine in `dir` and its first shard, and creates what is missing.
-fn open(dir: &Path) -> Result<(Engine, Shard), LogError> {
-    let engine = Engine::open(&Env::real(), dir, EngineOptions::default())?;
-    let shard = open_shard(&engine, &shard_name(0)?, shard_options())?;
+/// Opens the engine in `dir` and its first shard to read all that was not deleted, and creates what is
+/// missing.
+fn open(dir: &Path, days_per_second: Option<u32>) -> Result<(Engine, Shard), LogError> {
+    let engine = Engine::open(&env(days_per_second), dir, EngineOptions::default())?;
+    let shard = open_shard(&engine, &shard_name(0)?, reading_options())?;
     Ok((engine, shard))
+}
+
+/// As [`shard_options`], with the longest retention, so that nothing is hidden: what is judged is what
+/// was deleted.
+fn reading_options() -> ShardOptions {
+    let mut options = shard_options();
+    options.retention_ms = RETENTION_MS_MAX;
+    options
 }
 
 fn shard_options() -> ShardOptions {

@@ -17,6 +17,10 @@ pub struct Read {
     /// Add to each record its place: the number of its shard and its sequence number.
     #[arg(long)]
     places: bool,
+    /// Days that go by in a second; what was not deleted is shown however old it is.
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(super::DAYS_PER_SECOND_MAX)))]
+    days_per_second: Option<u32>,
 }
 
 impl Read {
@@ -25,13 +29,13 @@ impl Read {
     /// # Errors
     /// When the log cannot be opened, or a record cannot be read; those before it are printed.
     pub fn run(&self) -> Result<()> {
-        let (engine, first) = super::open(&self.dir)?;
+        let (engine, first) = super::open(&self.dir, self.days_per_second)?;
         let mut out = BufWriter::new(io::stdout().lock());
         self.print(&first, 0, &mut out)?;
         for name in engine.shard_names()? {
             let number = super::shard_number(&name).filter(|number| *number > 0);
             if let Some(number) = number {
-                let shard = engine.shard(&name, super::shard_options())?;
+                let shard = engine.shard(&name, super::reading_options())?;
                 self.print(&shard, number, &mut out)?;
             }
         }

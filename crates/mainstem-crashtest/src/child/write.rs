@@ -41,11 +41,17 @@ pub struct Write {
     /// Append by futures, several of a lane at a time, in turn with blocking calls.
     #[arg(long)]
     asynchronous: bool,
+    /// Days that go by in a second, so that the retention of one day deletes all the time. The same for
+    /// the life of a store.
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(super::DAYS_PER_SECOND_MAX)))]
+    days_per_second: Option<u32>,
 }
 
 /// How often maintenance runs, and how old segments get and how long files are idle before it acts, when
 /// it is asked for, in ms.
 const MAINTENANCE_MS: u64 = 2;
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 impl Write {
     /// Appends until the input ends.
@@ -68,12 +74,17 @@ impl Write {
         let mut options = EngineOptions::default();
         let mut of_shards = super::shard_options();
         if self.maintain {
+            // What is measured by the clock of the log is as long as without a fast one.
+            let speed = u64::from(self.days_per_second.unwrap_or(0))
+                .saturating_mul(SECONDS_PER_DAY)
+                .max(1);
+            let age_ms = MAINTENANCE_MS.saturating_mul(speed);
             options.maintenance = Maintenance::EveryMs(MAINTENANCE_MS);
-            options.idle_ms = MAINTENANCE_MS;
-            options.scrub_bytes_per_s = 64 << 20;
-            of_shards.roll_age_ms = Some(MAINTENANCE_MS);
+            options.idle_ms = age_ms;
+            options.scrub_bytes_per_s = (64 << 20) / speed;
+            of_shards.roll_age_ms = Some(age_ms);
         }
-        let engine = Engine::open(&Env::real(), &self.dir, options)?;
+        let engine = Engine::open(&super::env(self.days_per_second), &self.dir, options)?;
         let open = |number| {
             let name = super::shard_name(number)?;
             super::open_shard(&engine, &name, of_shards.clone())
@@ -95,7 +106,8 @@ impl Write {
                 random.fill(&mut bytes).context("a random place")?;
                 let places = shard.durable_end().0.saturating_add(1);
                 let start = SeqNo(u64::from_le_bytes(bytes) % places);
-                scope.spawn(move || follow(shard, start, seed));
+                let is_deleting = self.days_per_second.is_some();
+                scope.spawn(move || follow(shard, start, seed, is_deleting));
             }
         }
         Ok(())

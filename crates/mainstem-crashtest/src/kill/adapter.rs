@@ -43,6 +43,7 @@ impl Adapter {
         style: Style,
         shards: u32,
         seed: u64,
+        days_per_second: Option<u32>,
     ) -> Result<Command> {
         if let Self::Commands { write, .. } = self {
             return write.command(dir);
@@ -60,6 +61,7 @@ impl Adapter {
         if style.is_asynchronous {
             command.arg("--asynchronous");
         }
+        hasten(&mut command, days_per_second);
         Ok(command)
     }
 
@@ -67,13 +69,25 @@ impl Adapter {
     ///
     /// # Errors
     /// As [`Adapter::writer`].
-    pub(super) fn reader(&self, dir: &Path) -> Result<Command> {
+    pub(super) fn reader(&self, dir: &Path, days_per_second: Option<u32>) -> Result<Command> {
         if let Self::Commands { read, .. } = self {
             return read.command(dir);
         }
         let mut command = this()?;
         command.arg("read").arg(dir).arg("--places");
+        hasten(&mut command, days_per_second);
         Ok(command)
+    }
+
+    /// Says whether the store knows a clock that runs fast, so that retention deletes.
+    pub(super) fn has_retention(&self) -> bool {
+        matches!(self, Self::Ours)
+    }
+}
+
+fn hasten(command: &mut Command, days_per_second: Option<u32>) {
+    if let Some(days) = days_per_second {
+        command.args(["--days-per-second", &days.to_string()]);
     }
 }
 

@@ -1,10 +1,13 @@
 //! One cycle: lives of the writer, then the reader, then the oracle.
 
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use mainstem_env::Env;
+use mainstem_env::{Clock, Env};
+use mainstem_log::limits::RETENTION_MS_MIN;
 
 use super::adapter::Adapter;
 use super::fault::{Failure, Fault, Who};
@@ -13,6 +16,7 @@ use super::plan::{CyclePlan, End, LifePlan, StorePlan, Style};
 use super::process::{Heard, Process, STUCK};
 use super::tally::Tally;
 use super::work::Work;
+use crate::child;
 use crate::oracle::Oracle;
 
 /// A store under test and all that is known about it.
@@ -23,6 +27,9 @@ pub(super) struct Store<'run> {
     pub(super) dir: PathBuf,
     pub(super) seed: u64,
     pub(super) shards: u32,
+    days_per_second: Option<u32>,
+    /// What the clock of the store shows.
+    clock: Arc<dyn Clock>,
     pub(super) oracle: Oracle,
     /// What the writers are fed with; the second one is for the second of two writers at once.
     pub(super) works: [Work; 2],
@@ -46,6 +53,8 @@ impl<'run> Store<'run> {
             dir,
             seed: plan.seed,
             shards: plan.shards,
+            days_per_second: plan.days_per_second,
+            clock: child::env(plan.days_per_second).clock,
             oracle: Oracle::new(),
             works: [work(0), work(RIVAL_LANE)],
         }
@@ -69,8 +78,14 @@ impl<'run> Store<'run> {
 
     /// Runs the reader to its end and has the oracle judge what it prints.
     pub(super) fn read_and_judge(&mut self, tally: &mut Tally) -> Result<(), Failure> {
+        // Who reads deletes nothing; what writers deleted was too old by now.
+        let young_from_ms = self
+            .now_ms()
+            .map_or(0, |now_ms| now_ms.saturating_sub(RETENTION_MS_MIN));
         let shown = self.read(tally)?;
-        let judged = self.oracle.judge(shown.iter().map(String::as_str))?;
+        let shown = shown.iter().map(String::as_str);
+        let judged = self.oracle.judge_retained(shown, young_from_ms)?;
+        tally.gone_old = tally.gone_old.saturating_add(judged.gone_old);
         tally.shown_records = tally.shown_records.saturating_add(judged.found);
         tally.kept_unacked = tally.kept_unacked.saturating_add(judged.kept_unacked);
         tally.lost_unacked = tally.lost_unacked.saturating_add(judged.lost_unacked);
@@ -128,11 +143,26 @@ impl<'run> Store<'run> {
         self.kill(life, tally)
     }
 
+    /// Returns what the clock of the store shows, in ms, if it is another than everybody's.
+    pub(super) fn now_ms(&self) -> Option<u64> {
+        self.days_per_second.map(|_| self.clock.now().0)
+    }
+
+    /// Returns the command of the writer.
+    pub(super) fn writer(&self, style: Style) -> Result<Command> {
+        let days = self.days_per_second;
+        self.adapter
+            .writer(&self.dir, style, self.shards, self.seed, days)
+    }
+
+    /// Returns the command of the reader.
+    fn reader(&self) -> Result<Command> {
+        self.adapter.reader(&self.dir, self.days_per_second)
+    }
+
     /// Starts a writer and sends it nothing yet.
     pub(super) fn start(&self, plan: &LifePlan, work: usize) -> Result<Life> {
-        let mut command = self
-            .adapter
-            .writer(&self.dir, plan.style, self.shards, self.seed)?;
+        let mut command = self.writer(plan.style)?;
         // Never more than the window is on its way, so that sending never waits.
         let process = Process::start(&mut command, plan.window.saturating_add(1))?;
         Ok(Life::new(
@@ -145,7 +175,7 @@ impl<'run> Store<'run> {
 
     /// Starts the reader and kills it, so that it is interrupted in whatever it does on opening.
     fn kill_reader(&self, after: Duration, tally: &mut Tally) -> Result<(), Failure> {
-        let mut reader = Process::start(&mut self.adapter.reader(&self.dir)?, 0)?;
+        let mut reader = Process::start(&mut self.reader()?, 0)?;
         self.env.clock.sleep(after);
         if let Some(exit) = reader.ended()? {
             if exit.status.success() {
@@ -161,7 +191,7 @@ impl<'run> Store<'run> {
     /// Returns what the reader prints.
     fn read(&self, tally: &mut Tally) -> Result<Vec<String>, Failure> {
         let start = self.env.clock.elapsed();
-        let mut reader = Process::start(&mut self.adapter.reader(&self.dir)?, 0)?;
+        let mut reader = Process::start(&mut self.reader()?, 0)?;
         reader.end_input();
         let mut shown = Vec::new();
         loop {

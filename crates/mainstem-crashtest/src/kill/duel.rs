@@ -19,6 +19,8 @@ struct Rival {
     /// What it was sent. The oracle learns of it once it is clear that this one works: what the other
     /// one was sent must not be in the store.
     sent: Vec<Vec<String>>,
+    /// What the clock of the store showed before that.
+    since_ms: Option<u64>,
     acks: Vec<String>,
     exit: Option<Exit>,
 }
@@ -78,6 +80,9 @@ impl Store<'_> {
         if exit.status.code().is_none_or(|code| code == 0) || exit.said.trim().is_empty() {
             return Err(Fault::Silent(exit).into());
         }
+        if let Some(since_ms) = winner.since_ms {
+            self.oracle.is_now(since_ms);
+        }
         for records in &winner.sent {
             self.oracle.sent(records);
         }
@@ -91,6 +96,7 @@ impl Store<'_> {
 
     fn rival(&mut self, plan: &LifePlan, work: usize) -> Result<Rival, Failure> {
         let mut life = self.start(plan, work)?;
+        let since_ms = self.now_ms();
         let mut sent = Vec::new();
         for _ in 0..life.room() {
             let Some(work) = self.works.get_mut(work) else {
@@ -103,6 +109,7 @@ impl Store<'_> {
         Ok(Rival {
             life,
             sent,
+            since_ms,
             acks: Vec::new(),
             exit: None,
         })

@@ -40,9 +40,7 @@ impl Store<'_> {
         trace: &std::path::Path,
         tally: &mut Tally,
     ) -> Result<Took, Failure> {
-        let writer = self
-            .adapter
-            .writer(&self.dir, style, self.shards, self.seed)?;
+        let writer = self.writer(style)?;
         let exit = self.work_off(traced(&writer, trace, case), tally)?;
         let took = match exit.status.code() {
             Some(0) => Took::Well,
@@ -62,9 +60,7 @@ impl Store<'_> {
     /// As [`Store::faulty`].
     pub(super) fn faultless(&mut self, tally: &mut Tally) -> Result<(), Failure> {
         let style = Style::default();
-        let writer = self
-            .adapter
-            .writer(&self.dir, style, self.shards, self.seed)?;
+        let writer = self.writer(style)?;
         let exit = self.work_off(writer, tally)?;
         if !exit.status.success() {
             return Err(Fault::Ended(Who::Writer, exit).into());

@@ -71,6 +71,9 @@ impl Store<'_> {
     pub(super) fn feed_one(&mut self, life: &mut Life) {
         if let Some(work) = self.works.get_mut(life.work) {
             let records = work.append();
+            if let Some(now_ms) = self.now_ms() {
+                self.oracle.is_now(now_ms);
+            }
             self.oracle.sent(&records);
             life.send(&records);
         }

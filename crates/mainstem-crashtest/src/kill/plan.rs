@@ -14,6 +14,8 @@ pub(super) struct StorePlan {
     pub(super) sizes: Sizes,
     /// Over how many shards our own writer spreads the lanes.
     pub(super) shards: u32,
+    /// How many days go by in a second for our own log, if retention is to delete meanwhile.
+    pub(super) days_per_second: Option<u32>,
     draw: Draw,
 }
 
@@ -75,8 +77,27 @@ impl StorePlan {
             lanes: usize::try_from(draw.within(1..=6)).unwrap_or(1),
             sizes,
             shards: u32::try_from(draw.within(1..=3)).unwrap_or(1),
+            // A record is old after 500, 200 and 83 ms: a few cycles, two of them, and hardly one.
+            days_per_second: match draw.within(0..=8) {
+                0 => Some(2),
+                1 => Some(5),
+                2 => Some(12),
+                _ => None,
+            },
             draw,
         }
+    }
+
+    /// Has retention delete in this store, too.
+    pub(super) fn with_retention(mut self) -> Self {
+        self.days_per_second.get_or_insert(5);
+        self
+    }
+
+    /// Has retention not delete.
+    pub(super) fn without_retention(mut self) -> Self {
+        self.days_per_second = None;
+        self
     }
 
     /// Draws the next cycle.

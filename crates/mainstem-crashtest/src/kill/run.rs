@@ -48,6 +48,9 @@ pub struct Kill {
     /// Never start two writers at once, for stores that leave this to their users
     #[arg(long)]
     alone: bool,
+    /// Have retention delete in every store, not in one of three; for our own log only
+    #[arg(long, conflicts_with = "write")]
+    retention: bool,
 }
 
 /// The least time between two lines about the progress.
@@ -122,6 +125,9 @@ impl Kill {
         if self.alone {
             text.push_str(" --alone");
         }
+        if self.retention {
+            text.push_str(" --retention");
+        }
         text
     }
 }
@@ -160,7 +166,12 @@ impl Run {
     /// Carries out the cycles of one store.
     fn store(&mut self, kill: &Kill, number: u64, dir: &Path) -> Result<(), Stop> {
         let (env, adapter) = (self.env.clone(), self.adapter.clone());
-        let mut plan = StorePlan::new(self.seed, number);
+        let plan = StorePlan::new(self.seed, number);
+        let mut plan = match adapter.has_retention() {
+            true if kill.retention => plan.with_retention(),
+            true => plan,
+            false => plan.without_retention(),
+        };
         let mut store = Store::new(&env, &adapter, dir.to_path_buf(), &plan);
         for cycle in 0..plan.cycles {
             if self.is_enough(kill) {

@@ -90,7 +90,7 @@ impl Syscalls {
             env,
             adapter,
             base,
-            plan: StorePlan::new(seed, 0),
+            plan: StorePlan::new(seed, 0).without_retention(),
             tally: Tally::default(),
             took: BTreeMap::new(),
             cases: 0,

@@ -20,6 +20,7 @@ pub(super) struct Tally {
     pub(super) shown_records: u64,
     pub(super) kept_unacked: u64,
     pub(super) lost_unacked: u64,
+    pub(super) gone_old: u64,
     pub(super) slowest_read: Duration,
     pub(super) violations: u64,
 }
@@ -45,7 +46,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slowest = self.slowest_read.as_micros();
-        let rows: [(&str, String); 14] = [
+        let rows: [(&str, String); 15] = [
             ("cycles", self.cycles.to_string()),
             ("stores", self.stores.to_string()),
             (
@@ -70,6 +71,7 @@ impl fmt::Display for Tally {
                 "appends not acknowledged, lost",
                 self.lost_unacked.to_string(),
             ),
+            ("records deleted by retention", self.gone_old.to_string()),
             (
                 "slowest reopening and reading",
                 format!("{}.{} ms", slowest / 1000, slowest / 100 % 10),

@@ -37,6 +37,19 @@ fn our_log_passes() {
     assert!(output.status.success(), "{}", text(&output));
 }
 
+/// Otherwise it would say nothing that none of them is deleted early.
+#[test]
+fn retention_deletes_records_of_our_log() {
+    let output = kill(&["--cycles", "12", "--retention"]);
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    let deleted = text
+        .lines()
+        .find_map(|line| line.strip_prefix("records deleted by retention"))
+        .and_then(|count| count.trim().parse::<u64>().ok());
+    assert!(deleted.is_some_and(|deleted| deleted > 0), "{text}");
+}
+
 #[test]
 fn the_toy_as_it_should_be_passes() {
     let output = toy(Defect::None, "30");
