@@ -27,6 +27,8 @@ enum Command {
     Kill(kill::Kill),
     Syscalls(kill::Syscalls),
     #[cfg(target_os = "linux")]
+    Full(kill::Full),
+    #[cfg(target_os = "linux")]
     Power(power::Power),
     #[command(hide = true)]
     MainstemLog(kill::MainstemLog),
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         Command::Defects(defects) => defects.run().map(|()| ExitCode::SUCCESS),
         Command::Kill(kill) => kill.run(),
         Command::Syscalls(syscalls) => syscalls.run(),
+        #[cfg(target_os = "linux")]
+        Command::Full(full) => full.run(),
         #[cfg(target_os = "linux")]
         Command::Power(power) => power.run(),
         Command::MainstemLog(log) => log.run(),

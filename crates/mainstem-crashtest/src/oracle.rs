@@ -52,6 +52,16 @@ pub struct Judged {
     pub gone_old: u64,
 }
 
+impl Judged {
+    /// Takes note that an append was seen, which stays from then on.
+    fn keep(&mut self, sent: &mut Sent) {
+        if !sent.acked {
+            self.kept_unacked = self.kept_unacked.saturating_add(1);
+            sent.acked = true;
+        }
+    }
+}
+
 /// What a store did that it must never do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "reports walk through all of them")]
@@ -202,12 +212,61 @@ impl Oracle {
         young_from_ms: u64,
     ) -> Result<Judged, Violation> {
         let shown: Vec<&str> = shown.into_iter().collect();
-        let mut progress: BTreeMap<u32, Progress> = BTreeMap::new();
-        let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         let mut judged = Judged::default();
         if young_from_ms > 0 {
             self.forget_old(&shown, young_from_ms, &mut judged)?;
         }
+        let progress = self.walk(shown, &mut judged)?;
+        for (number, lane) in &mut self.lanes {
+            let Progress { append, record } = progress.get(number).copied().unwrap_or_default();
+            let rest = lane.appends.get(append..).unwrap_or_default();
+            if let Some(lost) = rest.iter().find(|sent| sent.acked) {
+                return Err(Violation::Lost(first_id(lost, *number)));
+            }
+            if let Some(torn) = rest.first().filter(|_| record > 0) {
+                return Err(Violation::Torn(first_id(torn, *number)));
+            }
+            judged.lost_unacked = judged.lost_unacked.saturating_add(len(rest.len()));
+            lane.appends.truncate(append);
+            for sent in &mut lane.appends {
+                judged.keep(sent);
+            }
+        }
+        Ok(judged)
+    }
+
+    /// Judges what a store shows that breaks off somewhere and says so, and remembers it: each record is
+    /// right, and none is missing before it on its lane.
+    ///
+    /// # Errors
+    /// As [`Oracle::judge`], but that nothing counts as missing behind the last record of a lane.
+    pub fn judge_part<'a>(
+        &mut self,
+        shown: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Judged, Violation> {
+        let mut judged = Judged::default();
+        let progress = self.walk(shown, &mut judged)?;
+        for (number, Progress { append, record }) in progress {
+            let Some(lane) = self.lanes.get_mut(&number) else {
+                continue;
+            };
+            // An append that was seen in part is there as a whole.
+            let seen = append.saturating_add(usize::from(record > 0));
+            for sent in lane.appends.iter_mut().take(seen) {
+                judged.keep(sent);
+            }
+        }
+        Ok(judged)
+    }
+
+    /// Goes through all that a store shows, and returns how far it came on each lane.
+    fn walk<'a>(
+        &mut self,
+        shown: impl IntoIterator<Item = &'a str>,
+        judged: &mut Judged,
+    ) -> Result<BTreeMap<u32, Progress>, Violation> {
+        let mut progress: BTreeMap<u32, Progress> = BTreeMap::new();
+        let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         for line in shown {
             let (text, place) = split(line);
             let invented = || Violation::Invented(line.to_owned());
@@ -234,25 +293,7 @@ impl Oracle {
                 self.tell(id, place)?;
             }
         }
-        for (number, lane) in &mut self.lanes {
-            let Progress { append, record } = progress.get(number).copied().unwrap_or_default();
-            let rest = lane.appends.get(append..).unwrap_or_default();
-            if let Some(lost) = rest.iter().find(|sent| sent.acked) {
-                return Err(Violation::Lost(first_id(lost, *number)));
-            }
-            if let Some(torn) = rest.first().filter(|_| record > 0) {
-                return Err(Violation::Torn(first_id(torn, *number)));
-            }
-            judged.lost_unacked = judged.lost_unacked.saturating_add(len(rest.len()));
-            lane.appends.truncate(append);
-            for sent in &mut lane.appends {
-                if !sent.acked {
-                    judged.kept_unacked = judged.kept_unacked.saturating_add(1);
-                    sent.acked = true;
-                }
-            }
-        }
-        Ok(judged)
+        Ok(progress)
     }
 
     /// Drops the appends that are not shown, were sent before `young_from_ms`, and were the oldest of
@@ -491,6 +532,25 @@ mod tests {
         // What was acknowledged before is no such thing.
         let lost = judge(&mut oracle, &[&later, &other]).unwrap_err();
         assert_eq!(lost, Violation::Lost(Id { lane: 0, number: 0 }));
+    }
+
+    #[test]
+    fn what_breaks_off_is_right_up_to_there_and_was_seen() {
+        let (mut oracle, batch) = oracle();
+        let (zero, other) = (one(0, 0), one(1, 0));
+        let part = |oracle: &mut Oracle, shown: &[&[String]]| {
+            oracle.judge_part(shown.iter().flat_map(|it| it.iter()).map(String::as_str))
+        };
+        part(&mut oracle.clone(), &[]).unwrap();
+        part(&mut oracle.clone(), &[&zero]).unwrap();
+        let hole = part(&mut oracle.clone(), &[&batch]).unwrap_err();
+        assert_eq!(hole, Violation::Lost(Id { lane: 0, number: 0 }));
+        let torn = part(&mut oracle.clone(), &[&zero, &batch[..1], &batch[2..]]).unwrap_err();
+        assert_eq!(torn, Violation::Torn(Id { lane: 0, number: 1 }));
+        let judged = part(&mut oracle, &[&zero, &batch[..1]]).unwrap();
+        assert_eq!((judged.found, judged.kept_unacked), (2, 1));
+        let lost = judge(&mut oracle, &[&zero, &other]).unwrap_err();
+        assert_eq!(lost, Violation::Lost(Id { lane: 0, number: 1 }));
     }
 
     /// Sends and acknowledges one record, at `sent_ms`, that is at `place`; returns how it is shown.

@@ -1,5 +1,5 @@
-//! Real processes, killed at random, and calls of the system that fail under them: our log, the command
-//! line of `mainstem`, and the toy, which shows that the harness can fail.
+//! Real processes, killed at random, calls of the system that fail under them, and space that runs out: our
+//! log, the command line of `mainstem`, and the toy, which shows that the harness can fail.
 
 use std::path::Path;
 use std::process::Command;
@@ -89,6 +89,7 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
     let command_line =
         |what: &str| format!("{{self}} mainstem-log {what} {{dir}} --program {program}");
     let toy = |what: &str| format!("{{self}} toy {what} {{dir}} --defect ignore-write-errors");
+    let full = "full --seed 1 --cases";
     let run = |name, line: &str, commands: Option<[String; 2]>| {
         let mut arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
         if let Some([write, read]) = commands {
@@ -108,12 +109,17 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
     };
     let kill = "kill --seed 1 --cycles";
     let faults = "syscalls --seed 1 --cases";
-    let mut toy_with_faults = run("the toy, with faults", &format!("{faults} 150"), both(&toy));
+    // In a directory of its own, because what was wrong is kept.
     let kept = workspace.target().join("crashtest-toy");
     let kept = kept.to_str().context("a path that is not Unicode")?;
-    toy_with_faults
-        .arguments
-        .extend(["--dir".to_owned(), kept.to_owned()]);
+    let wrong = |name, line: &str| {
+        let line = format!("{line} --dir");
+        let mut run = run(name, &line, both(&toy));
+        let place = line.split(' ').count();
+        run.arguments.insert(place, kept.to_owned());
+        run.is_wrong = true;
+        run
+    };
     Ok(vec![
         run("our log, killed", &format!("{kill} 220"), None),
         run(
@@ -122,10 +128,12 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
             both(&command_line),
         ),
         with_faults(run("our log, with faults", &format!("{faults} 150"), None)),
-        // In a directory of its own, because what was wrong is kept.
-        Run {
-            is_wrong: true,
-            ..with_faults(toy_with_faults)
-        },
+        with_faults(wrong("the toy, with faults", &format!("{faults} 150"))),
+        // On the small file systems only where they can be mounted.
+        run("our log, out of space", &format!("{full} 8"), None),
+        wrong(
+            "the toy, out of space",
+            &format!("{full} 8 --on file-size"),
+        ),
     ])
 }

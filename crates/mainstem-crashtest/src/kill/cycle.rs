@@ -10,7 +10,7 @@ use mainstem_env::{Clock, Env};
 use mainstem_log::limits::RETENTION_MS_MIN;
 
 use super::adapter::Adapter;
-use super::fault::{Failure, Fault, Who};
+use super::fault::{Exit, Failure, Fault, Who};
 use super::life::Life;
 use super::plan::{CyclePlan, End, LifePlan, StorePlan, Style};
 use super::process::{Heard, Process, STUCK};
@@ -156,7 +156,7 @@ impl<'run> Store<'run> {
     }
 
     /// Returns the command of the reader.
-    fn reader(&self) -> Result<Command> {
+    pub(super) fn reader(&self) -> Result<Command> {
         self.adapter.reader(&self.dir, self.days_per_second)
     }
 
@@ -190,9 +190,22 @@ impl<'run> Store<'run> {
 
     /// Returns what the reader prints.
     fn read(&self, tally: &mut Tally) -> Result<Vec<String>, Failure> {
-        let start = self.env.clock.elapsed();
         let mut reader = Process::start(&mut self.reader()?, 0)?;
         reader.end_input();
+        let (shown, exit) = self.listen_to_reader(reader, tally)?;
+        if !exit.status.success() {
+            return Err(Fault::Ended(Who::Reader, exit).into());
+        }
+        Ok(shown)
+    }
+
+    /// Listens to a reader until it ends, and returns what it printed and how it ended.
+    pub(super) fn listen_to_reader(
+        &self,
+        mut reader: Process,
+        tally: &mut Tally,
+    ) -> Result<(Vec<String>, Exit), Failure> {
+        let start = self.env.clock.elapsed();
         let mut shown = Vec::new();
         loop {
             match reader.hear(STUCK) {
@@ -202,11 +215,8 @@ impl<'run> Store<'run> {
             }
         }
         let exit = reader.wait()?;
-        if !exit.status.success() {
-            return Err(Fault::Ended(Who::Reader, exit).into());
-        }
         let took = self.env.clock.elapsed().since(start);
         tally.slowest_read = tally.slowest_read.max(took);
-        Ok(shown)
+        Ok((shown, exit))
     }
 }

@@ -1,5 +1,7 @@
 //! A life of the writer in which a call of the system fails.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use super::cycle::Store;
@@ -41,15 +43,9 @@ impl Store<'_> {
         tally: &mut Tally,
     ) -> Result<Took, Failure> {
         let writer = self.writer(style)?;
-        let exit = self.work_off(traced(&writer, trace, case), tally)?;
-        let took = match exit.status.code() {
-            Some(0) => Took::Well,
-            Some(_) if exit.said.trim().is_empty() => {
-                return Err(Fault::Ended(Who::Writer, exit).into());
-            }
-            Some(_) => Took::Refusing,
-            None => Took::Dying,
-        };
+        let command = traced(&writer, trace, case);
+        let exit = self.work_off(command, APPENDS, tally, (0, &mut nothing))?;
+        let took = took(Who::Writer, exit)?;
         self.read_and_judge(tally)?;
         Ok(took)
     }
@@ -61,24 +57,32 @@ impl Store<'_> {
     pub(super) fn faultless(&mut self, tally: &mut Tally) -> Result<(), Failure> {
         let style = Style::default();
         let writer = self.writer(style)?;
-        let exit = self.work_off(writer, tally)?;
+        let exit = self.work_off(writer, APPENDS, tally, (0, &mut nothing))?;
         if !exit.status.success() {
             return Err(Fault::Ended(Who::Writer, exit).into());
         }
         self.read_and_judge(tally)
     }
 
-    /// Sends appends, listens until the process has ended, and returns how.
-    fn work_off(
+    /// Sends `appends` appends, listens until the process has ended, and returns how. Once `after` of them
+    /// are acknowledged, `then` is done.
+    pub(super) fn work_off(
         &mut self,
-        mut command: std::process::Command,
+        mut command: Command,
+        appends: u64,
         tally: &mut Tally,
+        (after, then): (u64, &mut dyn FnMut(&Process) -> Result<()>),
     ) -> Result<Exit, Failure> {
         self.oracle.restarted();
         let process = Process::start(&mut command, WINDOW.saturating_add(1))?;
         let mut life = Life::new(process, 0, WINDOW, self.env.clock.elapsed());
-        let mut left = APPENDS;
+        let mut left = appends;
+        let mut is_to_come = true;
         loop {
+            if is_to_come && life.acked() >= after {
+                is_to_come = false;
+                then(&life.process)?;
+            }
             while left > 0 && life.room() > 0 {
                 self.feed_one(&mut life);
                 left = left.saturating_sub(1);
@@ -98,4 +102,46 @@ impl Store<'_> {
         }
         Ok(exit)
     }
+
+    /// Runs a reader that may break off if it says why, after `then` was done to it as it started, and
+    /// judges what it shows.
+    ///
+    /// # Errors
+    /// What the store did wrong.
+    pub(super) fn read_off(
+        &mut self,
+        mut command: Command,
+        tally: &mut Tally,
+        then: impl FnOnce(&Process) -> Result<()>,
+    ) -> Result<Took, Failure> {
+        let mut reader = Process::start(&mut command, 0)?;
+        reader.end_input();
+        then(&reader)?;
+        let (shown, exit) = self.listen_to_reader(reader, tally)?;
+        let lines = shown.iter().map(String::as_str);
+        let took = took(Who::Reader, exit)?;
+        match took {
+            Took::Well => self.oracle.judge(lines)?,
+            _ => self.oracle.judge_part(lines)?,
+        };
+        Ok(took)
+    }
+}
+
+/// Says how a process took it that something failed.
+///
+/// # Errors
+/// When it refused and did not say why.
+pub(super) fn took(who: Who, exit: Exit) -> Result<Took, Failure> {
+    match exit.status.code() {
+        Some(0) => Ok(Took::Well),
+        Some(_) if exit.said.trim().is_empty() => Err(Fault::Ended(who, exit).into()),
+        Some(_) => Ok(Took::Refusing),
+        None => Ok(Took::Dying),
+    }
+}
+
+/// What is done to a process with nothing in its way.
+pub(super) fn nothing(_process: &Process) -> Result<()> {
+    Ok(())
 }

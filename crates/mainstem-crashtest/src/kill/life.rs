@@ -43,6 +43,11 @@ impl Life {
         env.clock.elapsed().since(self.start)
     }
 
+    /// Returns how many appends were acknowledged.
+    pub(super) fn acked(&self) -> u64 {
+        self.acked
+    }
+
     /// Returns how many more appends may be sent.
     pub(super) fn room(&self) -> usize {
         self.window.saturating_sub(self.unacked.len())

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, prlimit};
 
 use super::fault::Exit;
 
@@ -107,6 +109,23 @@ impl Process {
     /// Lets the group go on.
     pub(super) fn go_on(&self) {
         let _ = kill_process_group(self.group, Signal::CONT);
+    }
+
+    /// Makes writes of the process fail behind byte `most` of a file, until it ends.
+    ///
+    /// # Errors
+    /// The system's error.
+    #[cfg(target_os = "linux")]
+    pub(super) fn limit_file_bytes(&self, most: u64) -> Result<()> {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        match prlimit(Some(self.group), Resource::Fsize, limit) {
+            // One that is gone writes nothing.
+            Ok(_) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => Err(error).context("limiting the size of files"),
+        }
     }
 
     /// Says how the process ended by itself, if it did.

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use mainstem_env::{Elapsed, Env, OpenMode};
+use mainstem_env::{Env, OpenMode};
 
-use super::adapter::Adapter;
+use super::bench::{Bench, Setup};
 use super::cycle::Store;
-use super::dirs::{make_base, random_seed, remove_all};
+use super::dirs::remove_all;
 use super::draw::Draw;
 use super::fault::Failure;
 use super::faulty::Took;
@@ -33,38 +32,21 @@ pub struct Syscalls {
     /// Try every fault that there is
     #[arg(long, conflicts_with = "cases")]
     all: bool,
-    /// Decides which faults, and what is written [default: random]
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
-    /// The command of the writer, as for `kill`
-    #[arg(long, value_name = "CMD", requires = "read")]
-    write: Option<String>,
-    /// The command of the reader
-    #[arg(long, value_name = "CMD", requires = "write")]
-    read: Option<String>,
-    /// Where the stores are made [default: a new directory below the temporary one]
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
 }
 
 /// What strace writes when a call failed because of it, or a process died, maybe not the first one.
 const HARMED: [&str; 2] = ["(INJECTED)", "+++ killed by SIGKILL"];
-/// The least time between two lines about the progress.
-const PROGRESS: Duration = Duration::from_secs(10);
-
 /// A run, and what it has come to.
 #[derive(Debug)]
 struct Run {
-    env: Env,
-    adapter: Adapter,
-    base: PathBuf,
+    bench: Bench,
     plan: StorePlan,
     tally: Tally,
     /// By call and fault, how writers took it: well, refusing, dying, or that it did not come to it.
     took: BTreeMap<(&'static str, &'static str), [u64; 4]>,
     cases: u64,
-    start: Elapsed,
-    told: Elapsed,
 }
 
 impl Syscalls {
@@ -73,37 +55,23 @@ impl Syscalls {
     /// # Errors
     /// When a command cannot be started or the directory cannot be used.
     pub fn run(&self) -> Result<ExitCode> {
-        let adapter = Adapter::parse(self.write.as_deref(), self.read.as_deref());
-        let adapter = match adapter.and_then(|adapter| check().map(|()| adapter)) {
-            Ok(adapter) => adapter,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                return Ok(ExitCode::from(2));
-            }
+        let bench = match self.setup.bench("syscalls", check)? {
+            Ok(bench) => bench,
+            Err(code) => return Ok(code),
         };
-        let env = Env::real();
-        let seed = self.seed.map_or_else(|| random_seed(&env), Ok)?;
-        let base = make_base(&env, self.dir.as_deref())?;
-        let start = env.clock.elapsed();
-        println!("syscalls: seed {seed}, stores in {}", base.display());
+        let seed = bench.seed;
         let mut run = Run {
-            env,
-            adapter,
-            base,
+            bench,
             plan: StorePlan::new(seed, 0).without_retention(),
             tally: Tally::default(),
             took: BTreeMap::new(),
             cases: 0,
-            start,
-            told: start,
         };
         let outcome = run.both(self, seed);
         run.print();
         match outcome {
             Ok(()) => {
-                if self.dir.is_none() {
-                    remove_all(&run.env, &run.base)?;
-                }
+                run.bench.clear()?;
                 Ok(ExitCode::SUCCESS)
             }
             Err((text, Failure::Store(fault))) => {
@@ -122,7 +90,7 @@ impl Syscalls {
 
 impl Run {
     fn store_dir(&self) -> PathBuf {
-        self.base.join("store")
+        self.bench.base.join("store")
     }
 
     /// Tries faults in a writer that begins, then in one that comes after one that was killed.
@@ -166,7 +134,9 @@ impl Run {
                     *count = count.saturating_add(1);
                 }
                 self.cases = self.cases.saturating_add(1);
-                self.tell();
+                let cases = self.cases;
+                self.bench
+                    .tell(|age| format!("{:>5} s  {cases} faults", age.as_secs()));
             }
         }
         Ok(())
@@ -174,7 +144,7 @@ impl Run {
 
     /// Finds out which calls a writer makes when nothing fails.
     fn trace(&mut self, is_new: bool) -> Result<Calls, Failure> {
-        let trace = self.base.join("trace");
+        let trace = self.bench.base.join("trace");
         self.with_store(is_new, |store, tally| {
             let took = store.faulty(None, Style::default(), &trace, tally)?;
             match took {
@@ -182,20 +152,20 @@ impl Run {
                 _ => Err(anyhow::anyhow!("the writer does not work under strace").into()),
             }
         })?;
-        let text = read_text(&self.env, &trace)?;
+        let text = read_text(&self.bench.env, &trace)?;
         Ok(Calls::read(&text, &self.store_dir()))
     }
 
     /// Tries one fault, and whether the store works on afterwards.
     fn case(&mut self, case: &Case, is_new: bool, style: Style) -> Result<Took, Failure> {
-        let trace = self.base.join("trace");
+        let trace = self.bench.base.join("trace");
         let took = self.with_store(is_new, |store, tally| {
             let took = store.faulty(Some(case), style, &trace, tally)?;
             store.faultless(tally)?;
             Ok(took)
         })?;
         // Threads make it differ from run to run how many calls there are.
-        let text = read_text(&self.env, &trace)?;
+        let text = read_text(&self.bench.env, &trace)?;
         let is_harmed = took == Took::Dying || HARMED.iter().any(|mark| text.contains(mark));
         Ok(if is_harmed { took } else { Took::Unharmed })
     }
@@ -206,22 +176,12 @@ impl Run {
         work: impl FnOnce(&mut Store<'_>, &mut Tally) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let dir = self.store_dir();
-        remove_all(&self.env, &dir)?;
-        let mut store = Store::new(&self.env, &self.adapter, dir, &self.plan);
+        remove_all(&self.bench.env, &dir)?;
+        let mut store = Store::new(&self.bench.env, &self.bench.adapter, dir, &self.plan);
         if !is_new {
             store.kill_one(&mut self.tally)?;
         }
         work(&mut store, &mut self.tally)
-    }
-
-    /// Prints how far the run is, now and then.
-    fn tell(&mut self) {
-        let now = self.env.clock.elapsed();
-        if now.since(self.told) >= PROGRESS {
-            self.told = now;
-            let seconds = now.since(self.start).as_secs();
-            println!("{seconds:>5} s  {} faults", self.cases);
-        }
     }
 
     fn print(&self) {

@@ -61,7 +61,8 @@ pub(super) fn missing(env: &Env, file_systems: &[FileSystem]) -> Vec<String> {
     missing
 }
 
-fn is_on_path(env: &Env, program: &str) -> bool {
+/// Says whether there is a program of this name.
+pub(crate) fn is_on_path(env: &Env, program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .any(|directory| matches!(env.fs.metadata(&directory.join(program)), Ok(Some(_))))
@@ -69,7 +70,7 @@ fn is_on_path(env: &Env, program: &str) -> bool {
 
 /// The working directory of this process, removed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Workspace {
+pub(crate) struct Workspace {
     env: Env,
     path: PathBuf,
     /// Held until the end; its release tells that the process is gone.
@@ -81,7 +82,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the machine refuses.
-    pub(super) fn new(env: &Env) -> Result<Self> {
+    pub(crate) fn new(env: &Env) -> Result<Self> {
         let root = Path::new(ROOT);
         if let Err(error) = env.fs.create_dir(root)
             && error.kind() != io::ErrorKind::AlreadyExists
@@ -119,7 +120,7 @@ impl Workspace {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -267,7 +268,7 @@ pub(super) fn detach(device: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When it does.
-pub(super) fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot start {name}"))?;

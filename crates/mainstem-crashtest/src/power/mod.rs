@@ -13,7 +13,7 @@ mod dice;
 mod disk;
 mod explore;
 mod filesystem;
-mod host;
+pub(crate) mod host;
 mod image;
 mod keep;
 mod keeper;
