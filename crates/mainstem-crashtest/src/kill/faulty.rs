@@ -1,4 +1,4 @@
-//! A life of the writer in which a call of the system fails.
+//! A life of the writer, or of a reader, in which a call of the system fails.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ use super::tally::Tally;
 const APPENDS: u64 = 24;
 const WINDOW: usize = 6;
 
-/// How a writer took it.
+/// How a process took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Took {
     /// It did all that it was asked for all the same.
@@ -30,18 +30,23 @@ pub(super) enum Took {
 }
 
 impl Store<'_> {
-    /// Lets a writer work to the end of its input with `case` in its way, or traced only, and judges
-    /// what it leaves.
+    /// Lets a writer of some style, or a reader, work to its end with `case` in its way, or traced only,
+    /// and judges what it leaves, or shows.
     ///
     /// # Errors
     /// What the store did wrong.
     pub(super) fn faulty(
         &mut self,
         case: Option<&Case>,
-        style: Style,
+        style: Option<Style>,
         trace: &std::path::Path,
         tally: &mut Tally,
     ) -> Result<Took, Failure> {
+        let Some(style) = style else {
+            let command = traced(&self.reader()?, trace, case);
+            let is_killed = case.is_some_and(Case::is_kill);
+            return self.read_off(command, is_killed, tally, nothing);
+        };
         let writer = self.writer(style)?;
         let command = traced(&writer, trace, case);
         let exit = self.work_off(command, APPENDS, tally, (0, &mut nothing))?;
@@ -103,14 +108,15 @@ impl Store<'_> {
         Ok(exit)
     }
 
-    /// Runs a reader that may break off if it says why, after `then` was done to it as it started, and
-    /// judges what it shows.
+    /// Runs a reader that may break off if it says why, or if it is killed, after `then` was done to it as
+    /// it started, and judges what it shows.
     ///
     /// # Errors
     /// What the store did wrong.
     pub(super) fn read_off(
         &mut self,
         mut command: Command,
+        is_killed: bool,
         tally: &mut Tally,
         then: impl FnOnce(&Process) -> Result<()>,
     ) -> Result<Took, Failure> {
@@ -119,6 +125,10 @@ impl Store<'_> {
         then(&reader)?;
         let (shown, exit) = self.listen_to_reader(reader, tally)?;
         let lines = shown.iter().map(String::as_str);
+        let is_silent = exit.said.trim().is_empty();
+        if exit.status.code().is_none() && is_silent && !is_killed {
+            return Err(Fault::Ended(Who::Reader, exit).into());
+        }
         let took = took(Who::Reader, exit)?;
         match took {
             Took::Well => self.oracle.judge(lines)?,

@@ -209,7 +209,7 @@ impl Run {
         }
         let command = medium.command(store.reader()?);
         let env = self.bench.env.clone();
-        store.read_off(command, &mut self.tally, |process| {
+        store.read_off(command, false, &mut self.tally, |process| {
             env.clock.sleep(pause.unwrap_or_default());
             medium.fill(Some(process), room)
         })

@@ -56,8 +56,17 @@ const KINDS: &[Kind] = &[
     kind("mkdir", &["error=EIO", "error=ENOSPC"]),
     kind("unlink", &["error=EIO", "error=EROFS"]),
     kind("pread64", &["error=EIO", "error=EINTR"]),
+    Kind {
+        call: "read",
+        faults: &["error=EIO", "error=EINTR"],
+        may_last: false,
+    },
     kind("mmap", &["error=ENOMEM"]),
+    kind("madvise", &["error=EIO", "error=ENOMEM", "error=EAGAIN"]),
+    kind("mincore", &["error=EAGAIN", "error=ENOMEM"]),
+    kind("clone3", &["error=EAGAIN"]),
     kind("statx", &["error=EIO"]),
+    kind("newfstatat", &["error=EIO"]),
     kind("getdents64", &["error=EIO"]),
     kind("flock", &["error=EINTR", "error=EIO"]),
 ];
@@ -172,6 +181,13 @@ pub(super) fn sample(mut cases: Vec<Case>, most: usize, draw: &mut Draw) -> Vec<
         }
     }
     chosen
+}
+
+impl Case {
+    /// Says whether it is the death of the process.
+    pub(super) fn is_kill(&self) -> bool {
+        self.fault == KILL
+    }
 }
 
 impl std::fmt::Display for Case {

@@ -94,6 +94,14 @@ impl StorePlan {
         self
     }
 
+    /// Has all be in one log of some segments, as far as that is known of the store, so that who reads it
+    /// goes from one to the next.
+    pub(super) fn with_segments(mut self) -> Self {
+        self.sizes = Sizes::Equal(4500);
+        self.shards = 1;
+        self
+    }
+
     /// Has retention not delete.
     pub(super) fn without_retention(mut self) -> Self {
         self.days_per_second = None;

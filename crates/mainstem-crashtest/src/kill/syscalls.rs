@@ -1,6 +1,7 @@
 //! The `syscalls` command: calls of the system fail one at a time, and what is left is judged.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,11 +19,11 @@ use super::inject::{Calls, Case, check, sample};
 use super::plan::{StorePlan, Style};
 use super::tally::Tally;
 
-/// Lets calls of the system fail under a writer, one at a time, and judges what it leaves.
+/// Lets calls of the system fail under a writer and a reader, one at a time, and judges what is left.
 ///
-/// Each fault is put in the way of a writer twice: of one that begins, and of one that comes after one
-/// that was killed. It may refuse, or die, or go on; what it acknowledged must be there, and the next
-/// writer must work. Needs strace. A failed call does nothing at all: what a failed sync loses on a real
+/// Faults are put in the way of a writer that begins, of one that comes after one that was killed, and of
+/// a reader that does. A writer may refuse, or die, or go on; what it acknowledged must be there. A reader
+/// may refuse; what it shows before is right and without gaps. The next writer must work. Needs strace. A failed call does nothing at all: what a failed sync loses on a real
 /// disk is not seen here.
 #[derive(Args, Clone, Debug)]
 pub struct Syscalls {
@@ -38,15 +39,46 @@ pub struct Syscalls {
 
 /// What strace writes when a call failed because of it, or a process died, maybe not the first one.
 const HARMED: [&str; 2] = ["(INJECTED)", "+++ killed by SIGKILL"];
+
 /// A run, and what it has come to.
 #[derive(Debug)]
 struct Run {
     bench: Bench,
     plan: StorePlan,
     tally: Tally,
-    /// By call and fault, how writers took it: well, refusing, dying, or that it did not come to it.
+    /// By call and fault, how processes took it: well, refusing, dying, or that it did not come to it.
     took: BTreeMap<(&'static str, &'static str), [u64; 4]>,
     cases: u64,
+}
+
+/// In whose way faults are put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    /// A writer that makes the store.
+    FirstWriter,
+    /// A writer after one that was killed.
+    NextWriter,
+    /// A reader after a writer that was killed.
+    Reader,
+}
+
+impl Subject {
+    const ALL: [Self; 3] = [Self::FirstWriter, Self::NextWriter, Self::Reader];
+
+    /// Returns what a writer does besides, unless it is none.
+    fn style(self) -> Option<Style> {
+        (self != Self::Reader).then(Style::default)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstWriter => "the writer of a new store",
+            Self::NextWriter => "a writer after a kill",
+            Self::Reader => "a reader after a kill",
+        })
+    }
 }
 
 impl Syscalls {
@@ -67,7 +99,7 @@ impl Syscalls {
             took: BTreeMap::new(),
             cases: 0,
         };
-        let outcome = run.both(self, seed);
+        let outcome = run.all(self, seed);
         run.print();
         match outcome {
             Ok(()) => {
@@ -93,26 +125,21 @@ impl Run {
         self.bench.base.join("store")
     }
 
-    /// Tries faults in a writer that begins, then in one that comes after one that was killed.
-    fn both(&mut self, arguments: &Syscalls, seed: u64) -> Result<(), (String, Failure)> {
+    /// Tries faults in each subject.
+    fn all(&mut self, arguments: &Syscalls, seed: u64) -> Result<(), (String, Failure)> {
         let mut draw = Draw::new(seed, 1);
-        for is_new in [true, false] {
-            let what = if is_new {
-                "a new store"
-            } else {
-                "a store after a kill"
-            };
+        for subject in Subject::ALL {
             let calls = self
-                .trace(is_new)
-                .map_err(|failure| (format!("no fault, {what}"), failure))?;
+                .trace(subject)
+                .map_err(|failure| (format!("no fault, {subject}"), failure))?;
             let all = calls.cases();
             let most = if arguments.all {
                 all.len()
             } else {
-                arguments.cases.div_ceil(2)
+                arguments.cases.div_ceil(Subject::ALL.len())
             };
             println!(
-                "{what}: {} faults, {} of them tried",
+                "{subject}: {} faults, {} of them tried",
                 all.len(),
                 most.min(all.len())
             );
@@ -121,8 +148,8 @@ impl Run {
                     is_maintaining: draw.one_in(2),
                     ..Style::default()
                 };
-                let took = self.case(&case, is_new, style);
-                let took = took.map_err(|failure| (format!("{case}, {what}"), failure))?;
+                let took = self.case(&case, subject, style);
+                let took = took.map_err(|failure| (format!("{case}, {subject}"), failure))?;
                 let counts = self.took.entry((case.call, case.fault)).or_default();
                 let place = match took {
                     Took::Well => 0,
@@ -142,14 +169,13 @@ impl Run {
         Ok(())
     }
 
-    /// Finds out which calls a writer makes when nothing fails.
-    fn trace(&mut self, is_new: bool) -> Result<Calls, Failure> {
+    /// Finds out which calls are made when nothing fails.
+    fn trace(&mut self, subject: Subject) -> Result<Calls, Failure> {
         let trace = self.bench.base.join("trace");
-        self.with_store(is_new, |store, tally| {
-            let took = store.faulty(None, Style::default(), &trace, tally)?;
-            match took {
+        self.with_store(subject, |store, tally| {
+            match store.faulty(None, subject.style(), &trace, tally)? {
                 Took::Well => Ok(()),
-                _ => Err(anyhow::anyhow!("the writer does not work under strace").into()),
+                _ => Err(anyhow::anyhow!("{subject} does not work under strace").into()),
             }
         })?;
         let text = read_text(&self.bench.env, &trace)?;
@@ -157,9 +183,10 @@ impl Run {
     }
 
     /// Tries one fault, and whether the store works on afterwards.
-    fn case(&mut self, case: &Case, is_new: bool, style: Style) -> Result<Took, Failure> {
+    fn case(&mut self, case: &Case, subject: Subject, style: Style) -> Result<Took, Failure> {
         let trace = self.bench.base.join("trace");
-        let took = self.with_store(is_new, |store, tally| {
+        let style = subject.style().map(|_| style);
+        let took = self.with_store(subject, |store, tally| {
             let took = store.faulty(Some(case), style, &trace, tally)?;
             store.faultless(tally)?;
             Ok(took)
@@ -172,13 +199,20 @@ impl Run {
 
     fn with_store<T>(
         &mut self,
-        is_new: bool,
+        subject: Subject,
         work: impl FnOnce(&mut Store<'_>, &mut Tally) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let dir = self.store_dir();
         remove_all(&self.bench.env, &dir)?;
-        let mut store = Store::new(&self.bench.env, &self.bench.adapter, dir, &self.plan);
-        if !is_new {
+        let plan = match subject {
+            Subject::Reader => self.plan.clone().with_segments(),
+            _ => self.plan.clone(),
+        };
+        let mut store = Store::new(&self.bench.env, &self.bench.adapter, dir, &plan);
+        if subject == Subject::Reader {
+            store.faultless(&mut self.tally)?;
+        }
+        if subject != Subject::FirstWriter {
             store.kill_one(&mut self.tally)?;
         }
         work(&mut store, &mut self.tally)
