@@ -13,7 +13,7 @@ struct Sent {
     /// How often the writer had been started anew when this was sent.
     life: u64,
     /// When it was, at the earliest, that the store learned of it, in ms.
-    sent_ms: u64,
+    since_ms: u64,
 }
 
 /// The appends of one lane that are, or may be, in the store, oldest first.
@@ -127,7 +127,7 @@ impl Oracle {
             records: records.to_vec(),
             acked: false,
             life: self.life,
-            sent_ms: self.now_ms,
+            since_ms: self.now_ms,
         });
     }
 
@@ -322,7 +322,7 @@ impl Oracle {
             let gone = lane
                 .appends
                 .iter()
-                .take_while(|sent| sent.sent_ms < young_from_ms && !is_first(sent))
+                .take_while(|sent| sent.since_ms < young_from_ms && !is_first(sent))
                 .count();
             for sent in lane.appends.drain(..gone) {
                 let id = first_id(&sent, *number);

@@ -72,6 +72,11 @@ impl Template {
     }
 }
 
+/// Returns `text` as one word of a shell.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +95,14 @@ mod tests {
         assert_eq!(command.get_program(), std::env::current_exe().unwrap());
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["--at=/some/store 1/x"]);
+    }
+
+    #[test]
+    fn what_is_quoted_is_read_as_it_was() {
+        for text in ["a b", "it's", r#"sh -c 'x "y"' {dir}"#] {
+            let template = Template::parse(&format!("{} {{dir}}", quoted(text)));
+            assert_eq!(template.unwrap().words, [text, "{dir}"]);
+        }
     }
 
     #[test]

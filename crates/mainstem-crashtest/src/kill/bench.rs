@@ -10,6 +10,7 @@ use mainstem_env::{Elapsed, Env};
 
 use super::adapter::Adapter;
 use super::dirs::{make_base, random_seed, remove_all};
+use crate::template::quoted;
 
 /// The arguments of every command.
 #[derive(Args, Clone, Debug)]
@@ -86,8 +87,7 @@ impl Setup {
         let mut text = String::new();
         for (option, value) in [("--write", &self.write), ("--read", &self.read)] {
             if let Some(value) = value {
-                let quoted = value.replace('\'', r"'\''");
-                text.extend([" ", option, " '", &quoted, "'"]);
+                text.extend([" ", option, " ", &quoted(value)]);
             }
         }
         text

@@ -45,11 +45,11 @@ impl Store<'_> {
         let Some(style) = style else {
             let command = traced(&self.reader()?, trace, case);
             let is_killed = case.is_some_and(Case::is_kill);
-            return self.read_off(command, is_killed, tally, nothing);
+            return self.read_off(command, is_killed, tally, |_| Ok(()));
         };
         let writer = self.writer(style)?;
         let command = traced(&writer, trace, case);
-        let exit = self.work_off(command, APPENDS, tally, (0, &mut nothing))?;
+        let exit = self.work_off(command, APPENDS, tally, 0, &mut |_| Ok(()))?;
         let took = took(Who::Writer, exit)?;
         self.read_and_judge(tally)?;
         Ok(took)
@@ -62,7 +62,7 @@ impl Store<'_> {
     pub(super) fn faultless(&mut self, tally: &mut Tally) -> Result<(), Failure> {
         let style = Style::default();
         let writer = self.writer(style)?;
-        let exit = self.work_off(writer, APPENDS, tally, (0, &mut nothing))?;
+        let exit = self.work_off(writer, APPENDS, tally, 0, &mut |_| Ok(()))?;
         if !exit.status.success() {
             return Err(Fault::Ended(Who::Writer, exit).into());
         }
@@ -76,7 +76,8 @@ impl Store<'_> {
         mut command: Command,
         appends: u64,
         tally: &mut Tally,
-        (after, then): (u64, &mut dyn FnMut(&Process) -> Result<()>),
+        after: u64,
+        then: &mut dyn FnMut(&Process) -> Result<()>,
     ) -> Result<Exit, Failure> {
         self.oracle.restarted();
         let process = Process::start(&mut command, WINDOW.saturating_add(1))?;
@@ -149,9 +150,4 @@ pub(super) fn took(who: Who, exit: Exit) -> Result<Took, Failure> {
         Some(_) => Ok(Took::Refusing),
         None => Ok(Took::Dying),
     }
-}
-
-/// What is done to a process with nothing in its way.
-pub(super) fn nothing(_process: &Process) -> Result<()> {
-    Ok(())
 }

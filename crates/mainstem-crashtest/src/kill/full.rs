@@ -187,7 +187,7 @@ impl Run {
             medium.fill(Some(process), room)
         };
         let command = medium.command(store.writer(style)?);
-        let exit = store.work_off(command, APPENDS, &mut self.tally, (after, &mut then))?;
+        let exit = store.work_off(command, APPENDS, &mut self.tally, after, &mut then)?;
         // Nobody killed it.
         if exit.status.code().is_none() {
             return Err(Fault::Ended(Who::Writer, exit).into());

@@ -18,6 +18,7 @@ use super::keeper::{Keeper, Stopped};
 use super::programs::{Failure, Program};
 use super::schedule::{Order, Schedule};
 use super::work::Programs;
+use crate::template::quoted;
 
 /// Cuts power under a real file system, at any point.
 ///
@@ -132,6 +133,13 @@ impl Power {
             names.join(", "),
             self.seed
         );
+        if let Some(kept) = &self.keep
+            && env.fs.metadata(kept)?.is_none()
+        {
+            env.fs
+                .create_dir(kept)
+                .with_context(|| kept.display().to_string())?;
+        }
         let workspace = Workspace::new(env)?;
         let schedule = Schedule::new(env, &self.file_systems, self.states, self.run, self.failing);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -255,7 +263,7 @@ impl Worker<'_> {
             ("--read", self.options.read.to_string(), READ),
         ] {
             if program != own {
-                programs.extend([format!(" {name} '{program}'")]);
+                programs.extend([" ", name, " ", &quoted(&program)]);
             }
         }
         let Order {

@@ -281,3 +281,6 @@ pub(super) fn oracle(marks: &[Mark]) -> Result<Oracle, Violation> {
     }
     Ok(oracle)
 }
+
+#[cfg(test)]
+mod tests;

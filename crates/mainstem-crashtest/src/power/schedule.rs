@@ -224,3 +224,89 @@ fn total(inner: &Inner) -> Tally {
 fn rate(tally: &Tally, took: Duration) -> f64 {
     (tally.states + tally.second_states) as f64 / took.as_secs_f64().max(0.001)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(states: u64, only_run: Option<u64>) -> Schedule {
+        Schedule::new(&Env::real(), &FileSystem::ALL, states, only_run, false)
+    }
+
+    /// A run in which `states` states were judged and `violations` were found.
+    fn judged(states: u64, violations: u64) -> Tally {
+        Tally {
+            runs: 1,
+            states,
+            violations,
+            ..Tally::default()
+        }
+    }
+
+    #[test]
+    fn each_file_system_gets_its_share_and_one_run_in_three_fails() {
+        let schedule = schedule(600, None);
+        let mut orders = Vec::new();
+        while let Some(order) = schedule.next() {
+            schedule.done(order, &judged(order.states, 0));
+            orders.push(order);
+        }
+        for file_system in FileSystem::ALL {
+            let mine = orders.iter().filter(|it| it.file_system == file_system);
+            let mine: Vec<&Order> = mine.collect();
+            assert_eq!(mine.iter().map(|it| it.states).sum::<u64>(), 200);
+            for (run, order) in (0..).zip(&mine) {
+                assert_eq!((order.run, order.is_failing), (run, run % 3 == 2));
+                assert!(!order.is_failing || order.states <= STATES_PER_FAILING_RUN);
+            }
+        }
+        let (table, violations) = schedule.table();
+        assert!(table.contains("600 states"), "{table}");
+        assert_eq!(violations, 0);
+    }
+
+    #[test]
+    fn what_was_not_judged_is_ordered_again() {
+        let long = Schedule::new(&Env::real(), &[FileSystem::Ext4], 50, None, false);
+        let order = long.next().unwrap();
+        assert!(long.next().is_none(), "all is claimed");
+        long.done(order, &judged(20, 0));
+        let rest = long.next().unwrap();
+        assert_eq!((rest.states, rest.run), (30, 1));
+        // One that leads nowhere is not.
+        long.done(rest, &judged(0, 0));
+        assert!(long.next().is_none());
+    }
+
+    #[test]
+    fn a_file_system_with_enough_violations_is_left_alone() {
+        let schedule = schedule(30_000, None);
+        for _ in 0..VIOLATIONS_MAX {
+            let order = loop {
+                let order = schedule.next().unwrap();
+                if order.file_system == FileSystem::Xfs {
+                    break order;
+                }
+            };
+            schedule.done(order, &judged(order.states, 1));
+        }
+        for _ in 0..100 {
+            assert_ne!(schedule.next().unwrap().file_system, FileSystem::Xfs);
+        }
+        assert_eq!(schedule.table().1, VIOLATIONS_MAX);
+        schedule.abort();
+        assert!(schedule.next().is_none());
+    }
+
+    #[test]
+    fn one_run_alone_has_all_the_states() {
+        let schedule = schedule(300, Some(5));
+        for _ in FileSystem::ALL {
+            let order = schedule.next().unwrap();
+            assert_eq!((order.run, order.states), (5, 100));
+            assert!(order.is_failing);
+            schedule.done(order, &judged(40, 0));
+        }
+        assert!(schedule.next().is_none(), "it is not repeated");
+    }
+}
