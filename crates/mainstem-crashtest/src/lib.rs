@@ -22,6 +22,7 @@ pub mod defects;
 pub mod history;
 pub mod kill;
 pub mod oracle;
+mod output;
 #[cfg(target_os = "linux")]
 pub mod power;
 pub mod rot;

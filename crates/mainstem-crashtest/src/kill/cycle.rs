@@ -10,7 +10,7 @@ use mainstem_env::{Clock, Env};
 use mainstem_log::limits::RETENTION_MS_MIN;
 
 use super::adapter::Adapter;
-use super::fault::{Exit, Failure, Fault, Who};
+use super::fault::{Failure, Fault, Who};
 use super::life::Life;
 use super::plan::{CyclePlan, End, LifePlan, StorePlan, Style};
 use super::process::{Heard, Process, STUCK};
@@ -18,6 +18,7 @@ use super::tally::Tally;
 use super::work::Work;
 use crate::child;
 use crate::oracle::Oracle;
+use crate::output::Exit;
 
 /// A store under test and all that is known about it.
 #[derive(Debug)]

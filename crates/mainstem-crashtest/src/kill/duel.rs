@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::cycle::Store;
-use super::fault::{Exit, Failure, Fault, Who};
+use super::fault::{Failure, Fault, Who};
 use super::life::Life;
 use super::plan::LifePlan;
 use super::process::{Heard, STUCK};
 use super::tally::Tally;
+use crate::output::Exit;
 
 /// How long one of two writers is listened to before it is the other one's turn.
 const TURN: Duration = Duration::from_millis(2);

@@ -1,9 +1,9 @@
 //! What can go wrong with a store under test.
 
 use std::fmt;
-use std::process::ExitStatus;
 
 use crate::oracle::Violation;
+use crate::output::Exit;
 
 /// What a store did that it must never do.
 #[derive(Debug)]
@@ -33,29 +33,12 @@ pub(super) enum Who {
     Reader,
 }
 
-/// How a process ended and what it said.
-#[derive(Debug)]
-pub(super) struct Exit {
-    pub(super) status: ExitStatus,
-    /// The end of its standard error.
-    pub(super) said: String,
-}
-
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Writer => "writer",
             Self::Reader => "reader",
         })
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.said.trim() {
-            "" => write!(f, "{}, without a word", self.status),
-            said => write!(f, "{}: {said}", self.status),
-        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::cycle::Store;
-use super::fault::{Exit, Failure, Fault, Who};
+use super::fault::{Failure, Fault, Who};
 use super::inject::{Case, traced};
 use super::life::Life;
 use super::plan::Style;
 use super::process::{Heard, Process, STUCK};
 use super::tally::Tally;
+use crate::output::Exit;
 
 /// How many appends are sent in such a life, and how many at a time.
 const APPENDS: u64 = 24;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use mainstem_env::{Elapsed, Env};
 
 use super::cycle::Store;
-use super::fault::{Exit, Failure, Fault, Who};
+use super::fault::{Failure, Fault, Who};
 use super::process::{Heard, Process, STUCK};
 use super::tally::Tally;
 use crate::contract::{Id, line};
 use crate::oracle::Violation;
+use crate::output::Exit;
 
 /// A writer while it runs.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! A command in a process group of its own: started, fed, stopped, killed, listened to.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 #[cfg(target_os = "linux")]
 use rustix::process::{Resource, Rlimit, prlimit};
 
-use super::fault::Exit;
+use crate::output::{Exit, end_of, whole_lines};
 
 /// After this time without a sign of life a process counts as stuck. It is a guard against waiting for
 /// ever, far beyond what any answer takes.
@@ -20,8 +20,6 @@ pub(super) const STUCK: Duration = Duration::from_mins(2);
 
 /// How many lines of output wait to be looked at, at most.
 const LINES_MAX: usize = 1024;
-/// How much of the end of standard error is kept, in bytes.
-const SAID_BYTES_MAX: usize = 4 << 10;
 
 /// A process that runs. Dropping it kills its group.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ impl Process {
         let (input, lines) = sync_channel::<String>(input_lines);
         std::thread::spawn(move || feed(stdin, &lines));
         let (sender, output) = sync_channel(LINES_MAX);
-        std::thread::spawn(move || listen(stdout, &sender));
+        std::thread::spawn(move || whole_lines(stdout, |line| sender.send(line).is_ok()));
         let said = std::thread::spawn(move || end_of(stderr));
         Ok(Self {
             child,
@@ -194,34 +192,4 @@ fn feed(mut to: impl Write, lines: &Receiver<String>) {
             return;
         }
     }
-}
-
-/// Hands on whole lines: one that the process was killed in the middle of is none.
-fn listen(from: impl Read, to: &SyncSender<String>) {
-    let mut from = BufReader::with_capacity(64 << 10, from);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match from.read_until(b'\n', &mut line) {
-            Ok(1..) if line.pop() == Some(b'\n') => {}
-            _ => return,
-        }
-        if to
-            .send(String::from_utf8_lossy(&line).into_owned())
-            .is_err()
-        {
-            return;
-        }
-    }
-}
-
-/// Reads to the end and returns the last of it.
-fn end_of(mut from: impl Read) -> String {
-    let (mut kept, mut chunk) = (Vec::new(), [0; 1024]);
-    while let Ok(read @ 1..) = from.read(&mut chunk) {
-        kept.extend_from_slice(chunk.get(..read).unwrap_or_default());
-        let excess = kept.len().saturating_sub(SAID_BYTES_MAX);
-        kept.drain(..excess);
-    }
-    String::from_utf8_lossy(&kept).into_owned()
 }

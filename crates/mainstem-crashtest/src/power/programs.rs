@@ -1,7 +1,6 @@
 //! The two programs of the contract, as commands.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::oracle::Violation;
+use crate::output::{Exit, end_of, whole_lines};
 use crate::template::Template;
 
 use super::keeper::{Keeper, PATIENCE, Ward};
@@ -60,20 +60,17 @@ impl Program {
         let complaints = ward.child.stderr.take().context("no standard error")?;
         let output = ward.child.stdout.take().context("no standard output")?;
         let (records, said) = std::thread::scope(|scope| {
-            let said = scope.spawn(|| text(complaints));
-            let mut bytes = Vec::new();
-            let read = BufReader::new(output).read_to_end(&mut bytes);
-            (read.map(|_| bytes), said.join().unwrap_or_default())
+            let said = scope.spawn(|| end_of(complaints));
+            let mut records = Vec::new();
+            whole_lines(output, |line| {
+                records.push(line);
+                true
+            });
+            (records, said.join().unwrap_or_default())
         });
-        let status = ward.wait()?;
-        let records = records.context("standard output of the reader")?;
-        Ok(match status {
-            Some(status) if status.success() => {
-                // A byte that is not text cannot be a record; it must not end the judgement either.
-                let records = String::from_utf8_lossy(&records);
-                Reading::Whole(records.lines().map(str::to_owned).collect())
-            }
-            status => Reading::Refused(Failure::refused("reader", status, &said)),
+        Ok(match ward.wait()? {
+            Some(status) if status.success() => Reading::Whole(records.into()),
+            status => Reading::Refused(Failure::refused("reader", status, said)),
         })
     }
 }
@@ -83,21 +80,6 @@ impl fmt::Display for Program {
         f.write_str(&self.text)
     }
 }
-
-/// Reads a pipe to its end.
-pub(super) fn text(pipe: impl std::io::Read) -> String {
-    let mut lines = String::new();
-    for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-        if lines.len() < SAID_BYTES_MAX {
-            lines.push_str(&String::from_utf8_lossy(&line));
-            lines.push('\n');
-        }
-    }
-    lines
-}
-
-/// How much of what a program complains about is kept, in bytes.
-const SAID_BYTES_MAX: usize = 4 << 10;
 
 /// What a reader did.
 #[derive(Debug)]
@@ -119,12 +101,15 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Tells that `who` ended with `status`, `None` for too late, after saying `said`.
-    pub(super) fn refused(who: &str, status: Option<ExitStatus>, said: &str) -> Self {
-        let how = status.map_or_else(
-            || format!("did not end within {} s", PATIENCE.as_secs()),
-            |status| format!("ended with {status}"),
-        );
-        Self::Refused(format!("the {who} {how}: {}", said.trim()))
+    pub(super) fn refused(who: &str, status: Option<ExitStatus>, said: String) -> Self {
+        Self::Refused(match status {
+            Some(status) => format!("the {who} ended with {}", Exit { status, said }),
+            None => format!(
+                "the {who} did not end within {} s: {}",
+                PATIENCE.as_secs(),
+                said.trim()
+            ),
+        })
     }
 }
 

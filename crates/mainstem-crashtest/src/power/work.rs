@@ -1,7 +1,7 @@
 //! What the writer is asked for, and the lives that it lives.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::process::Stdio;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,14 @@ use anyhow::{Context, Result};
 use mainstem_env::Env;
 
 use crate::contract::{self, Id};
+use crate::output::{end_of, whole_lines};
 
 use super::dice::Dice;
 use super::disk::Disk;
 use super::image::to_u64;
 use super::keeper::Keeper;
 use super::log::Mark;
-use super::programs::{Failure, Program, Reading, text};
+use super::programs::{Failure, Program, Reading};
 
 /// The two programs, and those who watch them.
 #[derive(Clone, Debug)]
@@ -196,13 +197,14 @@ pub(super) fn live(
     let acks = Acks::default();
     let said = std::thread::scope(|scope| {
         scope.spawn(|| {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
+            whole_lines(output, |line| {
                 disk.device().mark(Mark::Acked(line));
                 acks.add(false);
-            }
+                true
+            });
             acks.add(true);
         });
-        let said = scope.spawn(|| text(complaints));
+        let said = scope.spawn(|| end_of(complaints));
         let mut sent = 0;
         let mut sent_bytes = 0;
         while sent_bytes < bytes && !programs.keeper.wants_stop() {
@@ -234,9 +236,9 @@ pub(super) fn live(
     // Also what it may have started.
     ward.kill();
     Ok(match (end, status) {
-        (_, None) => Some(Failure::refused("writer", None, &said)),
+        (_, None) => Some(Failure::refused("writer", None, said)),
         (End::Orderly, Some(status)) if !status.success() => {
-            Some(Failure::refused("writer", Some(status), &said))
+            Some(Failure::refused("writer", Some(status), said))
         }
         _ => None,
     })
