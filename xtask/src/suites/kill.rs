@@ -131,9 +131,6 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
         with_faults(wrong("the toy, with faults", &format!("{faults} 150"))),
         // On the small file systems only where they can be mounted.
         run("our log, out of space", &format!("{full} 8"), None),
-        wrong(
-            "the toy, out of space",
-            &format!("{full} 8 --on file-size"),
-        ),
+        wrong("the toy, out of space", &format!("{full} 8 --on file-size")),
     ])
 }
