@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::campaign::{self, Campaign, Ended};
 use super::explore::{self, Extent, Tally};
+use super::run::Run;
 use super::{Plan, State, exhaustive};
 
 /// Loses power after every operation of generated work, recovers, and judges what is found.
@@ -95,7 +96,10 @@ impl Sim {
             &tally,
             |number, is_time_left| self.plan_of(number, is_time_left),
             |plan| match self.exhaustive {
-                Some(_) => exhaustive::explore(plan, self.cap, &tally, &capped),
+                Some(_) => {
+                    let from = |run: &Run| exhaustive::first_operation(plan, run);
+                    exhaustive::explore(plan, from, self.cap, &tally, &capped)
+                }
                 None => explore::explore(plan, extent, &tally),
             },
         );

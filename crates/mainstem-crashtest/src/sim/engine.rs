@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{OpKind, Sim};
 
 use super::explore::Tally;
+use super::faulty::Faulty;
 use super::judge::{self, Recovered};
 use super::plan::Plan;
 use super::rng::Rng;
@@ -91,6 +92,30 @@ impl Workload for Plan {
                 .map_err(|what| format!("{step} after recovery: {what}"))?;
         }
         Ok(next)
+    }
+}
+
+impl Faulty for Plan {
+    const FAULTS: &'static str = "faults";
+
+    fn unhindered(&self, order: impl FnOnce(&Sim)) -> Result<Run, String> {
+        Run::of_machine(self, order)
+    }
+
+    fn with_faults(&self, order: impl FnOnce(&Sim)) -> Result<Run, String> {
+        Run::with_faults(self, order)
+    }
+
+    fn with_panic(&self, op: OpKind, nth: u64) -> Result<Option<Run>, String> {
+        Run::with_panic(self, op, nth)
+    }
+
+    fn judge(&self, run: &Run, world: &Sim, at: u64) -> Result<(), String> {
+        judge::recover(&run.history, world, at, &self.shard_options()).map(drop)
+    }
+
+    fn begin_again(run: &mut Run) -> Result<(), String> {
+        run.begin_again()
     }
 }
 

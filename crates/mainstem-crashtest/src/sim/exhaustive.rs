@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::run::Run;
 use super::state::{Choice, Loss, State};
 use super::step::{Step, Way};
+use super::workload::Workload;
 
 /// The words that short plans are made of.
 pub fn alphabet() -> Vec<Vec<Step>> {
@@ -29,19 +30,10 @@ pub fn alphabet() -> Vec<Vec<Step>> {
 
 /// Returns plan `number` of those that are `length` words long, or `None` if there are fewer.
 pub fn plan(number: u64, length: u32) -> Option<Plan> {
-    let words = alphabet();
-    let base = u64::try_from(words.len()).ok()?;
-    let mut rest = number;
-    let mut steps = Vec::new();
-    for _ in 0..length {
-        let word = usize::try_from(rest.checked_rem(base)?).ok()?;
-        steps.extend(words.get(word)?.iter().cloned());
-        rest = rest.checked_div(base)?;
-    }
-    (rest == 0).then_some(Plan {
+    Some(Plan {
         seed: number,
         segment_bytes: 4096,
-        steps,
+        steps: sequence(&alphabet(), number, length)?.concat(),
     })
 }
 
@@ -68,18 +60,40 @@ fn steps_known(number: u64) -> usize {
     steps
 }
 
-/// Carries out `plan` and goes through all states of its disk that no plan shows which begins as
-/// it does, but through no more than `cap` for an operation and a strictness; `capped` counts how often
-/// there were more.
+/// Returns the first operation of `run`, which carried out `plan`, that no plan shows which begins as it
+/// does.
+pub(super) fn first_operation(plan: &Plan, run: &Run) -> u64 {
+    let known = steps_known(plan.seed);
+    let end = known.checked_sub(1).and_then(|step| run.ends.get(step));
+    end.copied().unwrap_or(0)
+}
+
+/// Returns sequence `number` of those of `length` out of `words`, or `None` if there are fewer.
+pub(crate) fn sequence<T: Clone>(words: &[T], number: u64, length: u32) -> Option<Vec<T>> {
+    let base = u64::try_from(words.len()).ok()?;
+    let mut rest = number;
+    let mut sequence = Vec::new();
+    for _ in 0..length {
+        let word = usize::try_from(rest.checked_rem(base)?).ok()?;
+        sequence.push(words.get(word)?.clone());
+        rest = rest.checked_div(base)?;
+    }
+    (rest == 0).then_some(sequence)
+}
+
+/// Carries out `plan` and goes through all states of its disk from the operation on that `from` says, but
+/// through no more than `cap` for an operation and a strictness; `capped` counts how often there were
+/// more.
 ///
 /// # Errors
 /// The first [`Failure`].
-pub fn explore(
-    plan: &Plan,
+pub fn explore<W: Workload>(
+    plan: &W,
+    from: impl FnOnce(&W::Run) -> u64,
     cap: u64,
     tally: &Tally,
     capped: &AtomicU64,
-) -> Result<(), Box<Failure>> {
+) -> Result<(), Box<Failure<W>>> {
     let failure = |state: Option<State>, what: String| {
         Box::new(Failure {
             plan: plan.clone(),
@@ -87,14 +101,13 @@ pub fn explore(
             what,
         })
     };
-    let run = caught(|| Run::of(plan)).map_err(|what| failure(None, what))?;
+    let run = caught(|| plan.carry_out()).map_err(|what| failure(None, what))?;
+    let sim = W::machine(&run);
     tally.plans.fetch_add(1, Ordering::Relaxed);
-    tally
-        .operations
-        .fetch_add(run.sim.op_count(), Ordering::Relaxed);
-    let known = steps_known(plan.seed);
-    let begin = known.checked_sub(1).and_then(|step| run.ends.get(step));
-    for at in begin.copied().unwrap_or(0)..=run.sim.op_count() {
+    let from = from(&run);
+    let count = sim.op_count().saturating_sub(from);
+    tally.operations.fetch_add(count, Ordering::Relaxed);
+    for at in from..=sim.op_count() {
         for strictness in Strictness::ALL {
             let mut choices = Choices::exhaustive();
             for turn in 0.. {
@@ -102,7 +115,7 @@ pub fn explore(
                     capped.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                let world = caught(|| Ok(run.sim.power_loss(at, &mut choices, strictness)))
+                let world = caught(|| Ok(sim.power_loss(at, &mut choices, strictness)))
                     .map_err(|what| failure(None, what))?;
                 let choice = Choice::Script(choices.script());
                 let state = State::default().then(Loss {

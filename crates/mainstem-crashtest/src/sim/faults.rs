@@ -14,10 +14,10 @@ use clap::Args;
 use mainstem_env::sim::{Choices, Fault, FaultError, FaultMode, OpKind, Strictness};
 use mainstem_env::{EIO, Env};
 
+use super::campaign;
 use super::explore::caught;
-use super::judge;
+use super::faulty::Faulty;
 use super::plan::Plan;
-use super::run::Run;
 
 /// What a failing call reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,16 +191,16 @@ pub fn troubles(op: OpKind) -> Vec<(Trouble, FaultMode)> {
 ///
 /// # Errors
 /// What was wrong. `Ok(false)` means that the plan makes fewer calls of the kind.
-pub fn fail(plan: &Plan, case: Case) -> Result<bool, String> {
+pub fn fail<W: Faulty>(plan: &W, case: Case) -> Result<bool, String> {
     caught(|| {
         let run = if case.trouble == Trouble::Panic {
-            Run::with_panic(plan, case.op, case.nth)?
+            plan.with_panic(case.op, case.nth)?
         } else if case.is_harmless() {
-            let run = Run::of_machine(plan, |sim| sim.fail(case.fault()))?;
-            (run.calls(case.op) >= case.nth).then_some(run)
+            let run = plan.unhindered(|sim| sim.fail(case.fault()))?;
+            (W::machine(&run).calls(case.op) >= case.nth).then_some(run)
         } else {
-            let run = Run::with_faults(plan, |sim| sim.fail(case.fault()))?;
-            (run.calls(case.op) >= case.nth).then_some(run)
+            let run = plan.with_faults(|sim| sim.fail(case.fault()))?;
+            (W::machine(&run).calls(case.op) >= case.nth).then_some(run)
         };
         let Some(mut run) = run else {
             return Ok(false);
@@ -210,22 +210,25 @@ pub fn fail(plan: &Plan, case: Case) -> Result<bool, String> {
             &run,
             &[Choices::drop_all(), Choices::random(1), Choices::random(2)],
         )?;
-        run.begin_again()?;
-        lose_power((plan, case), &run, &[Choices::drop_all()])
-            .map_err(|what| format!("later: {what}"))?;
-        run.sim.violation().map_or(Ok(true), Err)
+        W::begin_again(&mut run)?;
+        lose_power((plan, case), &run, &[Choices::drop_all()]).map_err(|what| format!("later: {what}"))?;
+        W::machine(&run).violation().map_or(Ok(true), Err)
     })
 }
 
-fn lose_power((plan, case): (&Plan, Case), run: &Run, choices: &[Choices]) -> Result<(), String> {
-    let at = run.sim.op_count();
+fn lose_power<W: Faulty>(
+    (plan, case): (&W, Case),
+    run: &W::Run,
+    choices: &[Choices],
+) -> Result<(), String> {
+    let at = W::machine(run).op_count();
     for strictness in Strictness::ALL {
         for choices in choices {
-            let world = run.sim.power_loss(at, &mut choices.clone(), strictness);
+            let world = W::machine(run).power_loss(at, &mut choices.clone(), strictness);
             case.fault_later()
                 .into_iter()
                 .for_each(|fault| world.fail(fault));
-            judge::recover(&run.history, &world, at, &plan.shard_options())
+            plan.judge(run, &world, at)
                 .map_err(|what| format!("after a power cut, {strictness:?}: {what}"))?;
         }
     }
@@ -275,92 +278,14 @@ impl Faults {
     /// # Errors
     /// When something promised was not kept, with the command that shows it again.
     pub fn run(&self) -> Result<()> {
-        std::panic::set_hook(Box::new(|_| {}));
+        campaign::hush_panics();
         let plans = match &self.plan {
             Some(plan) => vec![plan.clone()],
             None => self.default_plans()?,
         };
-        if let (Some(case), [plan]) = (self.case, plans.as_slice()) {
-            return match fail(plan, case) {
-                Ok(true) => {
-                    println!("nothing is wrong with this case");
-                    Ok(())
-                }
-                Ok(false) => bail!("the plan makes fewer calls of the kind"),
-                Err(what) => bail!("{what}"),
-            };
-        }
-        let env = Env::real();
-        let start = env.clock.elapsed();
-        let jobs: Vec<(&Plan, OpKind, Trouble, FaultMode)> = plans
-            .iter()
-            .flat_map(|plan| OpKind::ALL.into_iter().map(move |op| (plan, op)))
-            .flat_map(|(plan, op)| {
-                troubles(op)
-                    .into_iter()
-                    .map(move |(trouble, mode)| (plan, op, trouble, mode))
-            })
-            .collect();
-        let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
-        let counts: Vec<AtomicU64> = jobs.iter().map(|_| AtomicU64::new(0)).collect();
-        let failed: Mutex<Option<(Plan, Case, String)>> = Mutex::new(None);
-        let threads = self
-            .threads
-            .or_else(|| std::thread::available_parallelism().ok());
-        std::thread::scope(|scope| {
-            for _ in 0..threads.map_or(1, NonZero::get) {
-                scope.spawn(|| {
-                    loop {
-                        let at = usize::try_from(next.fetch_add(1, Ordering::Relaxed))
-                            .unwrap_or(usize::MAX);
-                        let (Some((plan, op, trouble, mode)), Some(count)) =
-                            (jobs.get(at), counts.get(at))
-                        else {
-                            return;
-                        };
-                        for nth in 1.. {
-                            if is_over.load(Ordering::Relaxed) {
-                                return;
-                            }
-                            let case = Case {
-                                op: *op,
-                                nth,
-                                trouble: *trouble,
-                                mode: *mode,
-                            };
-                            match fail(plan, case) {
-                                Ok(true) => {
-                                    count.fetch_add(1, Ordering::Relaxed);
-                                }
-                                Ok(false) => break,
-                                Err(what) => {
-                                    is_over.store(true, Ordering::Relaxed);
-                                    let mut failed =
-                                        failed.lock().unwrap_or_else(PoisonError::into_inner);
-                                    failed.get_or_insert(((*plan).clone(), case, what));
-                                }
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        let took = env.clock.elapsed().0.saturating_sub(start.0);
-        let of = |op: OpKind| {
-            let counts = jobs
-                .iter()
-                .zip(&counts)
-                .filter(|((_, it, ..), _)| *it == op);
-            counts.fold(0_u64, |sum, (_, count)| {
-                sum.wrapping_add(count.load(Ordering::Relaxed))
-            })
-        };
-        print_table(&OpKind::ALL.map(|op| (op, of(op))), plans.len(), took);
-        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some((plan, case, what)) => Err(anyhow::anyhow!("{what}")).with_context(|| {
-                format!("show it with: mainstem-crashtest faults --plan '{plan}' --case {case}")
-            }),
+        match (self.case, plans.as_slice()) {
+            (Some(case), [plan]) => show(plan, case),
+            _ => fail_all(&plans, self.threads),
         }
     }
 
@@ -369,6 +294,104 @@ impl Faults {
         // Kills and faults together have no history that could be told apart.
         let random = (0..self.plans).map(|seed| Plan::random(seed * 4, self.steps));
         fixed.into_iter().chain(random.map(Ok)).collect()
+    }
+}
+
+/// Shows one failing call of a plan again.
+///
+/// # Errors
+/// What was wrong, or that the plan makes no such call.
+pub(crate) fn show<W: Faulty>(plan: &W, case: Case) -> Result<()> {
+    match fail(plan, case) {
+        Ok(true) => {
+            println!("nothing is wrong with this case");
+            Ok(())
+        }
+        Ok(false) => bail!("the plan makes fewer calls of the kind"),
+        Err(what) => bail!("{what}"),
+    }
+}
+
+/// Makes every call of all `plans` fail, in every way that it can, and prints a table.
+///
+/// # Errors
+/// When something promised was not kept, with the command that shows it again.
+pub(crate) fn fail_all<W: Faulty + Send + Sync>(
+    plans: &[W],
+    threads: Option<NonZero<usize>>,
+) -> Result<()> {
+    let env = Env::real();
+    let start = env.clock.elapsed();
+    let jobs: Vec<(&W, OpKind, Trouble, FaultMode)> = plans
+        .iter()
+        .flat_map(|plan| OpKind::ALL.into_iter().map(move |op| (plan, op)))
+        .flat_map(|(plan, op)| {
+            troubles(op)
+                .into_iter()
+                .map(move |(trouble, mode)| (plan, op, trouble, mode))
+        })
+        .collect();
+    let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let counts: Vec<AtomicU64> = jobs.iter().map(|_| AtomicU64::new(0)).collect();
+    let failed: Mutex<Option<(W, Case, String)>> = Mutex::new(None);
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let at =
+                        usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
+                    let (Some((plan, op, trouble, mode)), Some(count)) =
+                        (jobs.get(at), counts.get(at))
+                    else {
+                        return;
+                    };
+                    for nth in 1.. {
+                        if is_over.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let case = Case {
+                            op: *op,
+                            nth,
+                            trouble: *trouble,
+                            mode: *mode,
+                        };
+                        match fail(*plan, case) {
+                            Ok(true) => {
+                                count.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Ok(false) => break,
+                            Err(what) => {
+                                is_over.store(true, Ordering::Relaxed);
+                                let mut failed =
+                                    failed.lock().unwrap_or_else(PoisonError::into_inner);
+                                failed.get_or_insert(((*plan).clone(), case, what));
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let took = env.clock.elapsed().0.saturating_sub(start.0);
+    let of = |op: OpKind| {
+        let counts = jobs
+            .iter()
+            .zip(&counts)
+            .filter(|((_, it, ..), _)| *it == op);
+        counts.fold(0_u64, |sum, (_, count)| {
+            sum.wrapping_add(count.load(Ordering::Relaxed))
+        })
+    };
+    print_table(&OpKind::ALL.map(|op| (op, of(op))), plans.len(), took);
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => Ok(()),
+        Some((plan, case, what)) => Err(anyhow::anyhow!("{what}")).with_context(|| {
+            format!(
+                "show it with: mainstem-crashtest {} --plan '{plan}' --case {case}",
+                W::FAULTS
+            )
+        }),
     }
 }
 
@@ -389,6 +412,7 @@ fn print_table(counts: &[(OpKind, u64)], plans: usize, took: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::run::Run;
 
     #[test]
     fn cases_are_read_as_they_were_written() {

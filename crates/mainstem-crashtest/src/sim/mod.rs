@@ -13,6 +13,7 @@ mod engine;
 pub mod exhaustive;
 pub mod explore;
 pub mod faults;
+pub mod faulty;
 pub(crate) mod fuse;
 mod gate;
 pub mod history;
@@ -28,6 +29,7 @@ mod zeros;
 
 pub use command::Sim;
 pub use faults::Faults;
+pub use faulty::Faulty;
 pub use history::History;
 pub use plan::Plan;
 pub use run::Run;

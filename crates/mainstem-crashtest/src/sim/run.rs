@@ -2,13 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mainstem_env::Env;
 use mainstem_env::sim::{OpKind, Sim, hooked};
 use mainstem_log::{Engine, LogError, Outcome, Shard, ShardOptions};
 
+use super::faulty::{Bomb, unless_ordered};
 use super::fuse::Fuse;
 use super::gate::Gate;
 use super::history::{History, Life, Presence};
@@ -35,8 +35,7 @@ pub struct Run {
     full: bool,
     life_of_process: Arc<Fuse>,
     pub(super) gate: Arc<Gate>,
-    /// The kind of call that panics, and after how many of them.
-    bomb: Option<(OpKind, Arc<AtomicI64>)>,
+    bomb: Option<Bomb>,
     pub(super) unique: u64,
     /// How many operations the disk had done after each step.
     pub(super) ends: Vec<u64>,
@@ -53,24 +52,8 @@ fn is_want_of_space(error: &LogError) -> bool {
     }
 }
 
-/// What an ordered panic says.
-const ORDERED: &str = "a panic, as ordered";
-
-/// Returns what `work` does, or `None` if it panics because that was ordered.
-fn unless_ordered<T>(work: impl FnOnce() -> T) -> Result<Option<T>, String> {
-    let mut done = None;
-    let caught = super::explore::caught(|| {
-        done = Some(work());
-        Ok(())
-    });
-    match caught {
-        Err(what) if !what.contains(ORDERED) => Err(what),
-        _ => Ok(done),
-    }
-}
-
 /// The size of a disk that is not full, in bytes.
-pub(super) const CAPACITY: u64 = 1 << 40;
+pub(crate) const CAPACITY: u64 = 1 << 40;
 
 /// What a step came to: its error ends the process, or is a fault that was ordered.
 pub(super) type Done = Result<(), LogError>;
@@ -117,13 +100,10 @@ impl Run {
     /// What the engine did wrong all the same.
     pub fn with_panic(plan: &Plan, op: OpKind, nth: u64) -> Result<Option<Self>, String> {
         let mut run = Self::new(plan);
-        let nth = i64::try_from(nth).unwrap_or(i64::MAX);
-        let left = Arc::new(AtomicI64::new(nth));
-        run.bomb = Some((op, Arc::clone(&left)));
+        let bomb = Bomb::new(op, nth);
+        run.bomb = Some(bomb.clone());
         let run = run.go_on_after_errors(plan)?;
-        // What is still to come, such as the drop of the engine, does not panic any more.
-        let went_off = left.swap(i64::MAX, Ordering::SeqCst) <= 0;
-        Ok(went_off.then_some(run))
+        Ok(bomb.defuse().then_some(run))
     }
 
     fn go_on_after_errors(mut self, plan: &Plan) -> Result<Self, String> {
@@ -219,9 +199,8 @@ impl Run {
                 if !zeros.pass(kind, path) {
                     gate.pass(kind, path);
                 }
-                if let Some((op, left)) = &bomb {
-                    let goes_off = *op == kind && left.fetch_sub(1, Ordering::SeqCst) == 1;
-                    assert!(!goes_off, "{ORDERED}");
+                if let Some(bomb) = &bomb {
+                    bomb.pass(kind);
                 }
                 fuse.check(kind)
             }),

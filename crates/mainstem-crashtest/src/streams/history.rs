@@ -59,18 +59,27 @@ impl<T> Change<T> {
         }
     }
 
-    fn may_be(&self, at: u64) -> bool {
+    pub(super) fn may_be(&self, at: u64) -> bool {
         self.begun <= at && self.void > at
     }
 
     /// Takes note of whether it was seen to have happened.
     fn settle(&mut self, has_happened: bool, now: u64) {
-        if has_happened {
+        if self.void <= now {
+            // It was known before that it has not.
+        } else if has_happened {
             self.acked = self.acked.min(now);
         } else if self.acked > now {
             self.void = self.void.min(now);
         }
     }
+}
+
+/// From when to when something happened, in ms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: u64,
+    pub(super) to: u64,
 }
 
 /// A stream from its creation to its end.
@@ -83,8 +92,10 @@ pub(super) struct Life {
     pub(super) created: u64,
     /// Operations that were done when it was known to be gone.
     pub(super) gone: u64,
-    /// Deletions, each with what the clock showed when it was asked for.
-    pub(super) deletions: Vec<Change<u64>>,
+    /// What the clock showed when its creation was asked for, and when that was answered.
+    pub(super) created_ms: Span,
+    /// Deletions, each with what the clock showed when it was asked for, and when that was answered.
+    pub(super) deletions: Vec<Change<Span>>,
     /// The retentions in hours, in order; the first is that of its creation.
     pub(super) retentions: Vec<Change<u32>>,
     /// Records that arrived before may be gone, and must be hidden, on account of what was before
@@ -96,7 +107,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(id: u64, shards: usize, begun: u64) -> Self {
+    pub(super) fn new(id: u64, shards: usize, begun: u64, now_ms: u64) -> Self {
         let mut retention = Change::new(RETENTION_HOURS, begun);
         retention.acked = begun;
         Self {
@@ -104,6 +115,10 @@ impl Life {
             begun,
             created: NEVER,
             gone: NEVER,
+            created_ms: Span {
+                from: now_ms,
+                to: now_ms,
+            },
             deletions: Vec::new(),
             retentions: vec![retention],
             may_be_gone_ms: 0,
@@ -136,7 +151,7 @@ impl Life {
     }
 
     /// Returns the deletion that may have happened by operation `at`, and whether it must have.
-    pub(super) fn deletion_at(&self, at: u64) -> Option<(u64, bool)> {
+    pub(super) fn deletion_at(&self, at: u64) -> Option<(Span, bool)> {
         let deletion = self.deletions.iter().rfind(|it| it.may_be(at))?;
         Some((deletion.to, deletion.acked <= at))
     }
@@ -182,6 +197,8 @@ pub struct History {
     clock: Vec<(u64, TimestampMs)>,
     /// Whether the clock was ever set.
     pub(super) has_jumps: bool,
+    /// By how much the clock may have gone on while something was looked at, in ms.
+    pub(super) slack_ms: u64,
 }
 
 impl History {
@@ -193,11 +210,36 @@ impl History {
             lives: 0,
             clock: vec![(0, now)],
             has_jumps: false,
+            slack_ms: 0,
         }
     }
 
     pub(super) fn clock_shows(&mut self, now: TimestampMs, op_count: u64) {
         self.clock.push((op_count, now));
+    }
+
+    /// Takes note of what the clock showed, each time after so many operations.
+    pub(super) fn clock_showed(&mut self, readings: Vec<(u64, TimestampMs)>) {
+        self.clock.extend(readings);
+    }
+
+    /// Returns when the last of those transitions ends that may have ended at `soon_ms`, or 0.
+    pub(super) fn transition_under_way(&self, soon_ms: u64, transition_ms: u64) -> u64 {
+        let lives = self.streams.iter().filter_map(|lives| lives.last());
+        let spans = lives.flat_map(|life| {
+            let deletion = life.deletions.last().map(|it| it.to);
+            std::iter::once(life.created_ms).chain(deletion)
+        });
+        let ends = spans.map(|it| {
+            (
+                it.from.saturating_add(transition_ms),
+                it.to.saturating_add(transition_ms),
+            )
+        });
+        ends.filter(|(from, _)| *from <= soon_ms)
+            .map(|(_, to)| to)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Returns what the clock showed after operation `at`.
@@ -212,51 +254,94 @@ impl History {
         begun.map(|(_, now)| *now).max().unwrap_or(TimestampMs(0))
     }
 
-    /// Takes note that a stream is about to be made.
-    pub(super) fn begin_life(&mut self, stream: usize, shards: usize, begun: u64) {
+    /// Takes note that a stream is about to be made, and returns its number.
+    pub(super) fn begin_life(
+        &mut self,
+        stream: usize,
+        shards: usize,
+        begun: u64,
+        now_ms: u64,
+    ) -> u64 {
         let id = self.lives;
         self.lives = self.lives.saturating_add(1);
         if let Some(lives) = self.streams.get_mut(stream) {
-            if let Some(last) = lives.last_mut() {
-                // There cannot be two of a name.
-                last.gone = last.gone.min(begun);
+            // There cannot be two of a name. One of which nothing is known may yet be there.
+            for life in lives.iter_mut().filter(|life| life.created != NEVER) {
+                life.gone = life.gone.min(begun);
             }
-            lives.push(Life::new(id, shards, begun));
+            lives.push(Life::new(id, shards, begun, now_ms));
         }
+        id
     }
 
     /// Returns the life of a stream that goes on, if there is one.
     pub(super) fn current(&mut self, stream: usize) -> Option<&mut Life> {
         let lives = self.streams.get_mut(stream)?;
-        lives.last_mut().filter(|life| life.gone == NEVER)
+        lives.iter_mut().rfind(|life| life.gone == NEVER)
     }
 
-    /// Returns the life of a stream that may be found after operation `at` when the clock shows
-    /// `now_ms`, and whether it must be.
-    pub(super) fn life_at(
+    /// Returns whether any stream was ever made by operation `at`.
+    pub(super) fn has_streams(&self, at: u64) -> bool {
+        self.streams.iter().flatten().any(|life| life.created <= at)
+    }
+
+    /// Returns life `id` of a stream.
+    pub(super) fn life(&mut self, stream: usize, id: u64) -> Option<&mut Life> {
+        let lives = self.streams.get_mut(stream)?;
+        lives.iter_mut().find(|life| life.id == id)
+    }
+
+    /// Takes note that a change of the catalogue was done: all that were in doubt before it were set
+    /// back first.
+    pub(super) fn doubts_end(&mut self, now: u64) {
+        for life in self.streams.iter_mut().flatten() {
+            if life.created == NEVER {
+                life.gone = life.gone.min(now);
+            }
+            for deletion in &mut life.deletions {
+                deletion.settle(false, now);
+            }
+            for retention in &mut life.retentions {
+                retention.settle(false, now);
+            }
+        }
+    }
+
+    /// Returns the lives of a stream of which one may be found after operation `at` when the clock
+    /// shows `now_ms`, the newest first, and whether one must be.
+    pub(super) fn lives_at(
         &self,
         stream: usize,
         at: u64,
         now_ms: u64,
         transition_ms: u64,
-    ) -> (Option<&Life>, Presence) {
-        let lives = self.streams.get(stream).map(Vec::as_slice);
-        let begun = lives
-            .unwrap_or_default()
-            .iter()
-            .rfind(|life| life.begun <= at);
-        let Some(life) = begun.filter(|life| life.gone > at) else {
-            return (None, Presence::No);
-        };
+    ) -> (Vec<&Life>, Presence) {
         let is_due = |since_ms: u64| now_ms.saturating_sub(since_ms) >= transition_ms;
-        let presence = match life.deletion_at(at) {
+        let presence = |life: &Life| match life.deletion_at(at) {
             Some((_, true)) if self.has_jumps => Presence::Maybe,
-            Some((since_ms, true)) if is_due(since_ms) => return (None, Presence::No),
-            Some((since_ms, false)) if is_due(since_ms) || self.has_jumps => Presence::Maybe,
+            Some((since_ms, true)) if is_due(since_ms.to) => Presence::No,
+            Some((since_ms, true)) if is_due(since_ms.from) => Presence::Maybe,
+            Some((since_ms, false)) if is_due(since_ms.from) || self.has_jumps => Presence::Maybe,
             _ if life.created > at => Presence::Maybe,
             _ => Presence::Yes,
         };
-        (Some(life), presence)
+        let lives = self.streams.get(stream).map(Vec::as_slice);
+        let possible = lives
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .filter(|life| life.begun <= at && life.gone > at)
+            .map(|life| (life, presence(life)))
+            .filter(|(_, presence)| *presence != Presence::No);
+        let (lives, presences): (Vec<_>, Vec<_>) = possible.unzip();
+        let presence = if lives.is_empty() {
+            Presence::No
+        } else if presences.contains(&Presence::Yes) {
+            Presence::Yes
+        } else {
+            Presence::Maybe
+        };
+        (lives, presence)
     }
 
     /// Returns the creation times of a stream's earlier lives that stand in sequence numbers which
@@ -314,11 +399,14 @@ impl History {
     /// Takes note of what a new process shows after operation `now`, and settles what was in doubt.
     pub(super) fn settle(&mut self, seen: &Seen, now: u64) {
         for (stream, lives) in self.streams.iter_mut().enumerate() {
-            let Some(life) = lives.last_mut().filter(|life| life.gone == NEVER) else {
-                continue;
-            };
-            let Some(shown) = seen.stream(stream) else {
-                life.gone = now;
+            let shown = seen.stream(stream);
+            for life in lives.iter_mut() {
+                if shown.is_none_or(|shown| shown.life != life.id) {
+                    life.gone = life.gone.min(now);
+                }
+            }
+            let Some(shown) = shown else { continue };
+            let Some(life) = lives.iter_mut().find(|life| life.id == shown.life) else {
                 continue;
             };
             life.created = life.created.min(now);
@@ -374,6 +462,7 @@ impl History {
             lives: self.lives,
             clock: vec![(0, self.latest_at(at)), (0, now)],
             has_jumps: self.has_jumps,
+            slack_ms: 0,
             streams: vec![Vec::new(); STREAMS.len()],
         };
         after.held.retain(|it| it.made <= at);
@@ -400,6 +489,7 @@ impl History {
                     begun: 0,
                     created: 0,
                     gone: NEVER,
+                    created_ms: Span { from: 0, to: 0 },
                     deletions: Vec::new(),
                     retentions: vec![retention],
                     may_be_gone_ms: self.may_be_gone_ms(&life, at, now.0),

@@ -32,6 +32,8 @@ impl Seen {
 #[derive(Clone, Debug)]
 pub(super) struct StreamSeen {
     stream: usize,
+    /// Which of those that bore the name.
+    pub(super) life: u64,
     pub(super) hours: u32,
     pub(super) is_deleting: bool,
     pub(super) shards: Vec<ShardSeen>,
@@ -91,7 +93,7 @@ impl Judge<'_> {
                 return Err(format!("{name}: still {}", summary.status));
             }
         }
-        self.no_orphans()?;
+        self.no_orphans(&seen)?;
         Ok(seen)
     }
 
@@ -104,9 +106,8 @@ impl Judge<'_> {
         }
         let logs = self.logs()?;
         for (stream, summary) in listed.iter().enumerate() {
-            let (life, _) = self.life_at(stream);
-            if let (Some(summary), Some(life)) = (summary, life) {
-                let found = self.stream(stream, life, summary, &logs);
+            if let Some(summary) = summary {
+                let found = self.which(stream, summary, &logs);
                 let found =
                     found.map_err(|what| format!("{}: {what}", summary.arn.name.as_str()))?;
                 seen.0.push(found);
@@ -126,9 +127,27 @@ impl Judge<'_> {
         self.sim.now().0
     }
 
-    fn life_at(&self, stream: usize) -> (Option<&Life>, Presence) {
+    fn lives_at(&self, stream: usize) -> (Vec<&Life>, Presence) {
         self.history
-            .life_at(stream, self.at, self.now_ms(), TRANSITION_MS)
+            .lives_at(stream, self.at, self.now_ms(), TRANSITION_MS)
+    }
+
+    /// Finds which of those that bore the name of a stream is there, and checks it.
+    fn which(
+        &self,
+        stream: usize,
+        summary: &StreamSummary,
+        logs: &[LogName],
+    ) -> Result<StreamSeen, String> {
+        let mut wrong = None;
+        for life in self.lives_at(stream).0 {
+            match self.stream(stream, life, summary, logs) {
+                Ok(seen) => return Ok(seen),
+                // What is wrong with the newest says most.
+                Err(what) => wrong = wrong.or(Some(what)),
+            }
+        }
+        Err(wrong.unwrap_or_else(|| String::from("is there and should not be")))
     }
 
     fn logs(&self) -> Result<Vec<LogName>, String> {
@@ -154,7 +173,7 @@ impl Judge<'_> {
         }
         for (stream, summary) in found.iter().enumerate() {
             let (_, name) = STREAMS.get(stream).copied().unwrap_or_default();
-            let (life, presence) = self.life_at(stream);
+            let (lives, presence) = self.lives_at(stream);
             match (presence, summary) {
                 (Presence::Yes, None) => return Err(format!("{name}: is gone")),
                 (Presence::No, Some(summary)) => {
@@ -165,16 +184,20 @@ impl Judge<'_> {
                 }
                 _ => {}
             }
-            let deletion = life.and_then(|life| life.deletion_at(self.at));
-            let is_deleting = summary
-                .as_ref()
-                .map(|summary| summary.status == StreamStatus::Deleting);
-            match (deletion, is_deleting) {
-                (None, Some(true)) => return Err(format!("{name}: nobody deleted it")),
-                (Some((_, true)), Some(false)) => {
-                    return Err(format!("{name}: was deleted and is back"));
-                }
-                _ => {}
+            let Some(summary) = summary else { continue };
+            let is_deleting = summary.status == StreamStatus::Deleting;
+            let deletions = lives.iter().map(|life| life.deletion_at(self.at));
+            let fits = |deletion: &Option<(_, bool)>| match deletion {
+                None => !is_deleting,
+                Some((_, is_certain)) => is_deleting || !is_certain,
+            };
+            if !deletions.clone().any(|deletion| fits(&deletion)) {
+                let what = if is_deleting {
+                    "nobody deleted it"
+                } else {
+                    "was deleted and is back"
+                };
+                return Err(format!("{name}: {what}"));
             }
         }
         Ok(found)
@@ -198,6 +221,7 @@ impl Judge<'_> {
         let logs = Process::logs_of(logs, name.as_str());
         let mut seen = StreamSeen {
             stream,
+            life: life.id,
             hours,
             is_deleting: summary.status == StreamStatus::Deleting,
             shards: Vec::new(),
@@ -343,7 +367,9 @@ impl Judge<'_> {
             if record.arrived_ms < wanted.asked_ms && !self.history.has_jumps {
                 return Err(format!("record {number} arrived before it was put"));
             }
-            if record.arrived_ms < is_hidden_ms && !self.history.has_jumps {
+            let slack_ms = self.history.slack_ms;
+            if record.arrived_ms.saturating_add(slack_ms) < is_hidden_ms && !self.history.has_jumps
+            {
                 return Err(format!("record {number} is past the retention"));
             }
             seen.push((number, record.sequence_number, record.arrived_ms));
@@ -383,16 +409,20 @@ impl Judge<'_> {
             .as_ref()
             .err()
             .map(mainstem_streams::StreamsError::kind);
-        if self.now_ms().saturating_sub(held.issued_ms) > ITERATOR_VALID_MS {
-            return if refused == Some(ErrorKind::ExpiredIterator) {
+        let age_ms = self.now_ms().saturating_sub(held.issued_ms);
+        if age_ms > ITERATOR_VALID_MS {
+            // It may have been valid a moment ago.
+            let was_valid = age_ms.saturating_sub(self.history.slack_ms) <= ITERATOR_VALID_MS;
+            return if was_valid || refused == Some(ErrorKind::ExpiredIterator) {
                 Ok(())
             } else {
                 Err(format!("is too old and gives {refused:?}"))
             };
         }
-        let life = self.life_at(held.stream).0;
-        let life = life.filter(|life| life.id == held.life);
-        let Some((life, shown)) = life.zip(seen.stream(held.stream)) else {
+        let mut lives = self.lives_at(held.stream).0.into_iter();
+        let life = lives.find(|life| life.id == held.life);
+        let shown = seen.stream(held.stream).filter(|it| it.life == held.life);
+        let Some((life, shown)) = life.zip(shown) else {
             return if refused == Some(ErrorKind::ResourceNotFound) {
                 Ok(())
             } else {
@@ -407,13 +437,12 @@ impl Judge<'_> {
     }
 
     /// Checks that every log belongs to a shard of a stream, and that nothing else lies beside them.
-    fn no_orphans(&self) -> Result<(), String> {
-        let listed = self.listed()?;
+    fn no_orphans(&self, seen: &Seen) -> Result<(), String> {
         let mut owned = BTreeSet::new();
         let logs = self.logs()?;
-        for (stream, _) in listed.iter().enumerate().filter(|(_, it)| it.is_some()) {
-            let (_, name) = STREAMS.get(stream).copied().unwrap_or_default();
-            let shards = self.life_at(stream).0.map_or(0, |life| life.shards.len());
+        for shown in &seen.0 {
+            let (_, name) = STREAMS.get(shown.stream).copied().unwrap_or_default();
+            let shards = shown.shards.len();
             let logs = Process::logs_of(&logs, name);
             if logs.len() != shards {
                 return Err(format!("{name}: {} logs for {shards} shards", logs.len()));

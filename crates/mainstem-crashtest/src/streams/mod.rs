@@ -15,6 +15,11 @@
 //! has the name of a deleted one. Iterators that were taken before go on where they stood, or are
 //! refused with the error that says why. What was in doubt is as one of its outcomes has it, whole.
 //!
+//! While the disk is [full](Step::Fill), what needs space may be refused, with an error that says so;
+//! all that is there is shown all the same, and nothing is refused any more once it is
+//! [freed](Step::Free). [`faults`] makes calls fail one by one: what an error called not applied must not
+//! be found, and what it left unknown is as one of its outcomes has it.
+//!
 //! # To add a kind of step
 //! A word in [`step`], its share in [`plan`]'s `Style::step`, an arm in [`run`]'s `try_step` that notes in
 //! [`history`] what is asked for before the call and what was answered after it, and what [`judge`] is to
@@ -22,11 +27,15 @@
 //! is another kind of life; encryption is a property of a stream like the retention, and a check that
 //! no payload stands in `Sim::read_file` as it was given.
 
+mod clock;
 pub mod command;
+pub mod exhaustive;
+pub mod faults;
 pub mod history;
 pub mod judge;
 pub mod plan;
 mod process;
+mod records;
 pub mod run;
 pub mod step;
 mod workload;

@@ -26,10 +26,13 @@ impl Plan {
     pub fn random(seed: u64, steps: usize) -> Self {
         let mut rng = Rng::new(seed);
         let style = Style::of_seed(seed);
-        let first = [
+        let mut first = vec![
             Step::Create(0, style.shards(&mut rng)),
             Step::Pass(TRANSITION_MS),
         ];
+        if style.ticks() {
+            first.insert(0, Step::Tick(rng.pick(&[1, 2])));
+        }
         let more = (first.len()..steps).map(|_| style.step(&mut rng));
         Self {
             seed,
@@ -44,35 +47,51 @@ pub(super) const TRANSITION_MS: u64 = 100;
 /// What kinds of steps the seed of a plan has drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
-    kills: bool,
-    /// Streams come and go all the time, mostly within the same second.
-    churns: bool,
-    jumps: bool,
+    seed: u64,
 }
 
 impl Style {
     pub(super) fn of_seed(seed: u64) -> Self {
-        Self {
-            kills: seed % 4 >= 2,
-            churns: seed % 3 == 1,
-            jumps: seed % 8 == 5,
-        }
+        Self { seed }
+    }
+
+    fn kills(self) -> bool {
+        self.seed % 4 >= 2
+    }
+
+    /// Streams come and go all the time, mostly within the same second.
+    fn churns(self) -> bool {
+        self.seed % 3 == 1
+    }
+
+    fn jumps(self) -> bool {
+        self.seed % 8 == 5
+    }
+
+    /// The clock goes on while work is done.
+    fn ticks(self) -> bool {
+        matches!(self.seed % 16, 7 | 8)
+    }
+
+    /// The disk is full now and then.
+    fn fills(self) -> bool {
+        matches!(self.seed % 16, 9 | 12 | 14)
     }
 
     fn shards(self, rng: &mut Rng) -> u32 {
-        let most = if self.churns { 2 } else { 3 };
+        let most = if self.churns() { 2 } else { 3 };
         u32::try_from(rng.below(most)).unwrap_or(0) + 1
     }
 
     pub(super) fn step(self, rng: &mut Rng) -> Step {
-        let streams = if self.churns { 2 } else { 3 };
+        let streams = if self.churns() { 2 } else { 3 };
         let stream = usize::try_from(rng.below(streams))
             .unwrap_or(0)
             .min(STREAMS.len());
-        if self.kills && rng.below(10) == 0 {
+        if self.kills() && rng.below(10) == 0 {
             return Step::Kill(rng.below(16));
         }
-        if self.jumps && rng.below(10) == 0 {
+        if self.jumps() && rng.below(10) == 0 {
             let by = match rng.below(4) {
                 0 => rng.below(60 * HOUR_MS),
                 _ => rng.below(6000),
@@ -80,7 +99,18 @@ impl Style {
             let by = i64::try_from(by).unwrap_or(0);
             return Step::Jump(if rng.below(2) == 0 { by } else { -by });
         }
-        if self.churns {
+        if self.ticks() && rng.below(8) == 0 {
+            // So that a transition ends while the next call is under way.
+            return Step::Pass(TRANSITION_MS - rng.below(10));
+        }
+        if self.fills() && rng.below(8) == 0 {
+            return match rng.below(3) {
+                0 => Step::Free,
+                1 => Step::Fill(0),
+                _ => Step::Fill(rng.below(1 << 16)),
+            };
+        }
+        if self.churns() {
             match rng.below(6) {
                 0 => return Step::Delete(stream),
                 1 => return Step::Create(stream, self.shards(rng)),
@@ -167,7 +197,7 @@ mod tests {
             .map(|step| step.to_string())
             .collect();
         for kind in [
-            "A+", "B-", "C=", "A.", "B&", "A!", "p", "j", "j-", "m", "r", "k", "c",
+            "A+", "B-", "C=", "A.", "B&", "A!", "p", "j", "j-", "m", "r", "k", "t", "f", "u", "c",
         ] {
             assert!(steps.iter().any(|it| it.starts_with(kind)), "{kind}");
         }

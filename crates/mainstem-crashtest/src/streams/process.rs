@@ -10,7 +10,9 @@ use mainstem_streams::{
     EmbeddedEngine, LogEngine, LogName, OpenError, RedbStore, Streams, StreamsConfig, StreamsError,
 };
 
+use super::clock::TickingClock;
 use super::plan::TRANSITION_MS;
+use crate::sim::faulty::Bomb;
 use crate::sim::fuse::Fuse;
 
 /// The data directory in simulated machines.
@@ -26,15 +28,32 @@ pub(super) struct Process {
     pub(super) logs: Arc<EmbeddedEngine>,
     engine: Engine,
     pub(super) fuse: Arc<Fuse>,
+    pub(super) clock: Arc<TickingClock>,
+}
+
+/// What a process has to put up with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hardship {
+    /// By how much each reading of the clock moves it on, in ms.
+    pub(super) tick_ms: u64,
+    /// A call that panics.
+    pub(super) bomb: Option<Bomb>,
 }
 
 impl Process {
     /// Opens the streams on `sim` as the server does, but so that nothing happens by itself.
-    pub(super) fn start(sim: &Sim) -> Result<Self, OpenError> {
+    pub(super) fn start(sim: &Sim, hardship: &Hardship) -> Result<Self, OpenError> {
         let fuse = Arc::<Fuse>::default();
+        let (env, clock) = TickingClock::put_into(sim, hardship.tick_ms);
         let env = {
-            let fuse = Arc::clone(&fuse);
-            hooked(&sim.env(), Arc::new(move |kind, _| fuse.check(kind)))
+            let (fuse, bomb) = (Arc::clone(&fuse), hardship.bomb.clone());
+            let pass = move |kind, _: &Path| {
+                if let Some(bomb) = &bomb {
+                    bomb.pass(kind);
+                }
+                fuse.check(kind)
+            };
+            hooked(&env, Arc::new(pass))
         };
         let mut options = EngineOptions::default();
         options.maintenance = Maintenance::ByCaller;
@@ -55,6 +74,7 @@ impl Process {
             logs,
             engine,
             fuse,
+            clock,
         })
     }
 
@@ -77,6 +97,14 @@ pub(super) fn stream_of(log: &LogName) -> Option<&str> {
     let (rest, _shard) = rest.rsplit_once('.')?;
     let (stream, _incarnation) = rest.rsplit_once('.')?;
     Some(stream)
+}
+
+/// Returns whether an error says that the disk is full.
+pub(super) fn is_want_of_space(error: &dyn std::error::Error) -> bool {
+    let text = told(error);
+    ["no space left", "no storage space"]
+        .iter()
+        .any(|it| text.contains(it))
 }
 
 /// Says what went wrong, with all its causes.

@@ -1,21 +1,21 @@
 //! Carries out a plan on a simulated machine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{OpKind, Sim};
 use mainstem_streams::{
-    CreateStreamInput, ErrorKind, IteratorType, Outcome, PutRecordInput, PutRecordOutput,
-    PutRecordsEntry, PutRecordsInput, ShardIteratorInput, StreamStatus, StreamSummary,
-    StreamsError,
+    CreateStreamInput, ErrorKind, Outcome, StreamStatus, StreamSummary, StreamsError,
 };
-use mainstem_types::{HashKey, HashKeyRange, StreamName};
+use mainstem_types::StreamName;
 
-use super::history::{Accepted, Change, Held, History, NEVER};
-use super::judge::{Judge, Seen, name_of};
-use super::plan::Plan;
-use super::process::{Process, told};
-use super::step::{Put, Step};
-use crate::sim::rng::payload;
+use super::history::{Change, History, Span};
+use super::judge::{Judge, name_of};
+use super::plan::{Plan, TRANSITION_MS};
+use super::process::{Hardship, Process, is_want_of_space, told};
+use super::step::{STREAMS, Step};
+use crate::sim::faulty::{Bomb, unless_ordered};
+use crate::sim::run::CAPACITY;
 
 /// A plan under way, or done.
 #[derive(Debug)]
@@ -24,12 +24,18 @@ pub struct Run {
     pub sim: Sim,
     /// What was promised so far.
     pub history: History,
-    process: Option<Process>,
-    unique: u64,
+    process: Option<Arc<Process>>,
+    hardship: Hardship,
+    /// Whether calls fail, so that nothing needs to be done, and what is done must be true.
+    pub(super) is_faulty: bool,
+    /// Whether the disk was filled: what needs space may be refused.
+    pub(super) is_full: bool,
+    pub(super) unique: u64,
 }
 
-/// What a call came to: its error is one that only a dying process may see.
-type Done = Result<(), StreamsError>;
+/// What a call came to: its error is one that only a dying process may see, or one whose calls fail,
+/// or, if it says so, one whose disk is full.
+pub(super) type Done = Result<(), StreamsError>;
 
 impl Run {
     /// Carries out `plan` on a new machine.
@@ -37,19 +43,104 @@ impl Run {
     /// # Errors
     /// What the streams did wrong on the way.
     pub fn of(plan: &Plan) -> Result<Self, String> {
-        let sim = Sim::new(plan.seed);
-        let process = Process::start(&sim).map_err(|error| format!("open: {}", told(&error)))?;
-        let mut run = Self {
-            history: History::new(sim.now()),
-            sim,
-            process: Some(process),
-            unique: plan.seed << 32,
-        };
+        Self::of_machine(plan, |_| ())
+    }
+
+    /// Carries out `plan` on a new machine that `order` has prepared, and expects no call to fail.
+    ///
+    /// # Errors
+    /// What the streams did wrong on the way.
+    pub fn of_machine(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
+        let mut run = Self::new(plan);
+        order(&run.sim);
+        run.start()?;
         for (number, step) in plan.steps.iter().enumerate() {
             run.step(step)
                 .map_err(|what| format!("step {number}, {step}: {what}"))?;
         }
         run.sim.violation().map_or(Ok(run), Err)
+    }
+
+    /// Carries out `plan` on a machine whose calls fail as `order` says, and goes on after errors.
+    ///
+    /// # Errors
+    /// What the streams did wrong all the same.
+    pub fn with_faults(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
+        let run = Self::new(plan);
+        order(&run.sim);
+        run.go_on_after_errors(plan)
+    }
+
+    /// Carries out `plan` while call `nth` of kind `op` panics, and goes on after errors and panics, in
+    /// the same process. Returns `None` if there are fewer calls.
+    ///
+    /// # Errors
+    /// What the streams did wrong all the same.
+    pub fn with_panic(plan: &Plan, op: OpKind, nth: u64) -> Result<Option<Self>, String> {
+        let bomb = Bomb::new(op, nth);
+        let mut run = Self::new(plan);
+        run.hardship.bomb = Some(bomb.clone());
+        let run = run.go_on_after_errors(plan)?;
+        Ok(bomb.defuse().then_some(run))
+    }
+
+    fn go_on_after_errors(mut self, plan: &Plan) -> Result<Self, String> {
+        let run = &mut self;
+        run.is_faulty = true;
+        for (number, step) in plan.steps.iter().enumerate() {
+            let is_open = run.process.is_some()
+                || unless_ordered(|| run.restart())?.is_some_and(|done| done.is_ok())
+                || unless_ordered(|| run.restart())?.is_some_and(|done| done.is_ok());
+            if !is_open {
+                break;
+            }
+            match unless_ordered(|| run.step(step))? {
+                Some(Err(what)) => return Err(format!("step {number}, {step}: {what}")),
+                // A process that cannot close in good order ends without.
+                None if *step == Step::Reopen => run.process = None,
+                _ => {}
+            }
+        }
+        run.sim.clear_faults();
+        run.hardship.bomb = None;
+        run.is_faulty = false;
+        Ok(self)
+    }
+
+    /// Starts a new process, in which nothing fails any more, and puts a record to every stream.
+    ///
+    /// # Errors
+    /// What the streams did wrong.
+    pub fn begin_again(&mut self) -> Result<(), String> {
+        self.sim.set_capacity(CAPACITY);
+        self.is_full = false;
+        self.rise_again()?;
+        for stream in 0..STREAMS.len() {
+            let steps = [
+                Step::Create(stream, 1),
+                Step::Pass(TRANSITION_MS),
+                Step::Put(stream, ('p', 10)),
+                Step::Puts(stream, vec![('q', 10), ('r', 10)]),
+            ];
+            for step in steps {
+                self.step(&step)
+                    .map_err(|what| format!("{step} in a new process: {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn new(plan: &Plan) -> Self {
+        let sim = Sim::new(plan.seed);
+        Self {
+            history: History::new(sim.now()),
+            sim,
+            process: None,
+            hardship: Hardship::default(),
+            is_faulty: false,
+            is_full: false,
+            unique: plan.seed << 32,
+        }
     }
 
     /// Goes on with streams that were recovered on `sim`.
@@ -59,7 +150,10 @@ impl Run {
             unique: (1 << 63) | (sim.op_count() << 20),
             sim,
             history,
-            process: Some(process),
+            process: Some(Arc::new(process)),
+            hardship: Hardship::default(),
+            is_faulty: false,
+            is_full: false,
         }
     }
 
@@ -68,34 +162,59 @@ impl Run {
     /// # Errors
     /// What the streams did wrong.
     pub fn step(&mut self, step: &Step) -> Result<(), String> {
-        let Some(process) = self.process.take() else {
+        let Some(process) = self.process.clone() else {
             return Err(String::from("there is no process"));
         };
-        let done = self.try_step(&process, step)?;
+        self.let_transitions_end(step);
+        let done = self.try_step(&process, step);
+        self.history.clock_showed(process.clock.take_readings());
+        let done = done?;
         if process.fuse.has_burnt() {
-            return self.rise_again(process);
+            drop(process);
+            return self.rise_again();
         }
-        done.map_err(|error| told(&error))?;
+        match done {
+            Err(error) if self.is_full && is_want_of_space(&error) => {}
+            Err(error) if !self.is_faulty => return Err(told(&error)),
+            _ => {}
+        }
         if *step == Step::Reopen {
             drop(process);
-            self.start()?;
-            return self.look().map(drop);
+            return match self.restart() {
+                Err(_) if self.is_faulty => {
+                    self.process = None;
+                    Ok(())
+                }
+                restarted => restarted,
+            };
         }
-        self.process = Some(process);
         Ok(())
     }
 
     fn start(&mut self) -> Result<(), String> {
-        let process = Process::start(&self.sim);
-        self.process = Some(process.map_err(|error| format!("open: {}", told(&error)))?);
+        let process = Process::start(&self.sim, &self.hardship);
+        let process = process.map_err(|error| format!("open: {}", told(&error)))?;
+        self.history.clock_showed(process.clock.take_readings());
+        self.process = Some(Arc::new(process));
+        Ok(())
+    }
+
+    /// Goes on in a new process after the one before has ended, and settles what was in doubt by what
+    /// it shows. Without that there is no process.
+    fn restart(&mut self) -> Result<(), String> {
+        self.process = None;
+        self.start()?;
+        let seen = self.judged(|judge| judge.everything());
+        let seen = seen.inspect_err(|_| self.process = None)?;
+        self.history.settle(&seen, self.sim.op_count());
         Ok(())
     }
 
     /// Goes on in a new process after this one was killed.
-    fn rise_again(&mut self, dead: Process) -> Result<(), String> {
+    fn rise_again(&mut self) -> Result<(), String> {
         // What the dead process still does on its way out happens on the machine that is left behind.
         self.sim = self.sim.process_crash();
-        drop(dead);
+        self.process = None;
         self.start()?;
         self.judged(|judge| judge.opened())?;
         Judge::pass(&self.history, &self.sim);
@@ -103,10 +222,6 @@ impl Run {
         let seen = self.judged(|judge| judge.settled())?;
         self.history.settle(&seen, self.sim.op_count());
         Ok(())
-    }
-
-    fn look(&self) -> Result<Seen, String> {
-        self.judged(|judge| judge.everything())
     }
 
     fn judged<T>(&self, judge: impl FnOnce(Judge<'_>) -> Result<T, String>) -> Result<T, String> {
@@ -122,6 +237,22 @@ impl Run {
     fn clock_changed(&mut self) {
         let now = self.sim.now();
         self.history.clock_shows(now, self.sim.op_count());
+    }
+
+    /// Where the clock goes on by itself, lets those transitions end that could end while a step is done:
+    /// it would not be clear what its calls have to answer.
+    fn let_transitions_end(&mut self, step: &Step) {
+        let is_clear = matches!(step, Step::Pass(_) | Step::Jump(_) | Step::Create(..));
+        if self.hardship.tick_ms == 0 || is_clear {
+            return;
+        }
+        let soon_ms = self.sim.now().0.saturating_add(self.history.slack_ms);
+        let end_ms = self.history.transition_under_way(soon_ms, TRANSITION_MS);
+        let ms = end_ms.saturating_sub(self.sim.now().0);
+        if ms > 0 {
+            self.sim.advance(Duration::from_millis(ms));
+            self.clock_changed();
+        }
     }
 
     fn try_step(&mut self, process: &Process, step: &Step) -> Result<Done, String> {
@@ -143,6 +274,13 @@ impl Run {
                 self.clock_changed();
                 Ok(())
             }
+            Step::Tick(ms) => {
+                self.hardship.tick_ms = *ms;
+                // More than any call reads the clock.
+                self.history.slack_ms = ms.saturating_mul(40);
+                process.clock.set_tick(*ms);
+                Ok(())
+            }
             Step::Maintain => process.maintain(),
             Step::Kill(changes) => {
                 process.fuse.light(*changes);
@@ -156,12 +294,50 @@ impl Run {
                     at: self.sim.op_count(),
                 };
                 match judge.everything() {
-                    Err(what) if !process.fuse.has_burnt() => return Err(what),
+                    Err(what) if !self.may_fail(process) => return Err(what),
                     _ => Ok(()),
                 }
             }
+            Step::Fill(left) => {
+                let used = CAPACITY.saturating_sub(self.sim.available_space());
+                if !self.is_full {
+                    self.sim.set_capacity(used.saturating_add(*left));
+                }
+                self.is_full = true;
+                Ok(())
+            }
+            Step::Free => {
+                self.sim.set_capacity(CAPACITY);
+                self.is_full = false;
+                Ok(())
+            }
             Step::Reopen => process.streams.close(),
         })
+    }
+
+    /// Returns by how much each reading of the clock moves it on, in ms.
+    pub(super) fn tick_ms(&self) -> u64 {
+        self.hardship.tick_ms
+    }
+
+    /// Returns whether calls may fail, or may not have been made.
+    pub(super) fn may_fail(&self, process: &Process) -> bool {
+        self.is_faulty || process.fuse.has_burnt()
+    }
+
+    /// Checks that a call that cannot succeed was refused with an error of this kind.
+    pub(super) fn refused(
+        &self,
+        process: &Process,
+        done: Done,
+        kind: ErrorKind,
+    ) -> Result<Done, String> {
+        match done {
+            Err(error) if error.kind() == kind => Ok(Ok(())),
+            Err(error) if self.may_fail(process) || self.is_full => Ok(Err(error)),
+            Err(error) => Err(format!("refused with {}", told(&error))),
+            Ok(()) => Err(format!("done, and should have been refused as {kind:?}")),
+        }
     }
 
     fn create(&mut self, process: &Process, stream: usize, shards: u32) -> Result<Done, String> {
@@ -173,20 +349,38 @@ impl Run {
             shard_count: Some(shards),
             record_kib_max: None,
         };
-        if before.is_some() {
+        // Where the clock goes on by itself, a deletion may end before this begins.
+        let may_end =
+            |it: &StreamSummary| self.hardship.tick_ms > 0 && it.status == StreamStatus::Deleting;
+        let history = before
+            .as_ref()
+            .filter(|it| may_end(it))
+            .map(|_| self.history.clone());
+        if before.is_some() && history.is_none() {
             let created = process.streams.create_stream(&input);
-            return refused(process, created, ErrorKind::ResourceInUse);
+            return self.refused(process, created, ErrorKind::ResourceInUse);
         }
         let count = usize::try_from(shards).map_err(|error| error.to_string())?;
-        self.history.begin_life(stream, count, self.sim.op_count());
+        let (begun, now_ms) = (self.sim.op_count(), self.sim.now().0);
+        let id = self.history.begin_life(stream, count, begun, now_ms);
         let created = process.streams.create_stream(&input);
-        let now = self.sim.op_count();
-        if let Some(life) = self.history.current(stream) {
+        if let (Some(history), Err(error)) = (history, &created)
+            && error.kind() == ErrorKind::ResourceInUse
+        {
+            self.history = history;
+            return Ok(Ok(()));
+        }
+        let (now, now_ms) = (self.sim.op_count(), self.sim.now().0);
+        if let Some(life) = self.history.life(stream, id) {
+            life.created_ms.to = now_ms;
             match &created {
                 Ok(()) => life.created = now,
                 Err(error) if error.outcome() == Outcome::NotApplied => life.gone = 0,
                 Err(_) => {}
             }
+        }
+        if created.is_ok() {
+            self.history.doubts_end(now);
         }
         Ok(created)
     }
@@ -197,22 +391,31 @@ impl Run {
             Some(StreamStatus::Active) => {}
             Some(_) => {
                 let deleted = process.streams.delete_stream(&name);
-                return refused(process, deleted, ErrorKind::ResourceInUse);
+                return self.refused(process, deleted, ErrorKind::ResourceInUse);
             }
             None => {
                 let deleted = process.streams.delete_stream(&name);
-                return refused(process, deleted, ErrorKind::ResourceNotFound);
+                return self.refused(process, deleted, ErrorKind::ResourceNotFound);
             }
         }
-        let deletion = Change::new(self.sim.now().0, self.sim.op_count());
+        let now_ms = self.sim.now().0;
+        let span = Span {
+            from: now_ms,
+            to: now_ms,
+        };
+        let deletion = Change::new(span, self.sim.op_count());
         let deletions = |life: &mut super::history::Life| life.deletions.push(deletion);
         self.history.current(stream).map(deletions);
         let deleted = process.streams.delete_stream(&name);
-        let now = self.sim.op_count();
+        let (now, now_ms) = (self.sim.op_count(), self.sim.now().0);
         if let Some(life) = self.history.current(stream)
             && let Some(last) = life.deletions.last_mut()
         {
+            last.to.to = now_ms;
             note(last, &deleted, now);
+        }
+        if deleted.is_ok() {
+            self.history.doubts_end(now);
         }
         Ok(deleted)
     }
@@ -230,8 +433,8 @@ impl Run {
         };
         match before.map(|it| it.status) {
             Some(StreamStatus::Active) => {}
-            Some(_) => return refused(process, change(hours), ErrorKind::ResourceInUse),
-            None => return refused(process, change(hours), ErrorKind::ResourceNotFound),
+            Some(_) => return self.refused(process, change(hours), ErrorKind::ResourceInUse),
+            None => return self.refused(process, change(hours), ErrorKind::ResourceNotFound),
         }
         if hours == existing {
             return Ok(change(hours));
@@ -246,234 +449,11 @@ impl Run {
         {
             note(last, &changed, now);
         }
+        if changed.is_ok() {
+            self.history.doubts_end(now);
+        }
         Ok(changed)
     }
-
-    /// Notes that records are about to be put, and returns for each its shard, its place there, and
-    /// its data.
-    fn begin(&mut self, stream: usize, puts: &[Put]) -> Result<Vec<Begun>, String> {
-        let begun = self.sim.op_count();
-        let asked_ms = self.sim.now().0;
-        let mut all = Vec::new();
-        for (key, size) in puts {
-            self.unique = self.unique.wrapping_add(1);
-            let data = payload(self.unique, *size);
-            let life = self.history.current(stream);
-            let life = life.ok_or("is active, and nobody made it")?;
-            let shard = shard_of(*key, life.shards.len())?;
-            let records = life.shards.get_mut(shard).ok_or("no such shard")?;
-            // What is put into a shard by one call is one batch.
-            let is_same_call = |it: &&Begun| it.shard == shard;
-            if let Some(before) = all.iter().rfind(is_same_call)
-                && let Some(record) = records.get_mut(before.place)
-            {
-                record.ends_batch = false;
-            }
-            all.push(Begun {
-                shard,
-                place: records.len(),
-                key: key.to_string(),
-                data: data.clone(),
-            });
-            records.push(Accepted {
-                data,
-                key: *key,
-                number: None,
-                arrived_ms: None,
-                asked_ms,
-                begun,
-                acked: NEVER,
-                gone: NEVER,
-                ends_batch: true,
-            });
-        }
-        Ok(all)
-    }
-
-    /// Notes what became of a record; `None` is a failure of which nothing is known.
-    fn end(
-        &mut self,
-        stream: usize,
-        begun: &Begun,
-        put: Option<Result<PutRecordOutput, Outcome>>,
-    ) -> Result<(), String> {
-        let now = self.sim.op_count();
-        let Some(life) = self.history.current(stream) else {
-            return Ok(());
-        };
-        let shard = life.shards.get_mut(begun.shard);
-        let Some(record) = shard.and_then(|records| records.get_mut(begun.place)) else {
-            return Ok(());
-        };
-        match put {
-            Some(Ok(output)) => {
-                if usize::try_from(output.shard.index()) != Ok(begun.shard) {
-                    return Err(format!("key {} went to {}", begun.key, output.shard));
-                }
-                record.acked = now;
-                record.number = Some(output.sequence_number);
-            }
-            // Never to be found.
-            Some(Err(Outcome::NotApplied)) => record.gone = 0,
-            Some(Err(Outcome::Unknown)) | None => {}
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, process: &Process, stream: usize, put: Put) -> Result<Done, String> {
-        let name = name_of(stream)?;
-        let call = |key: &str, data: &[u8]| {
-            process.streams.put_record(&PutRecordInput {
-                stream: &name,
-                data,
-                partition_key: key,
-                explicit_hash_key: None,
-                sequence_number_for_ordering: None,
-            })
-        };
-        if !is_active(process, &name)? {
-            let put = call("p", &[]).map(drop);
-            return refused(process, put, ErrorKind::ResourceNotFound);
-        }
-        let begun = self.begin(stream, &[put])?;
-        let begun = begun.first().ok_or("nothing to put")?;
-        let put = call(&begun.key, &begun.data);
-        let outcome = match &put {
-            Ok(output) => Ok(*output),
-            Err(error) => Err(error.outcome()),
-        };
-        self.end(stream, begun, Some(outcome))?;
-        Ok(put.map(drop))
-    }
-
-    fn puts(&mut self, process: &Process, stream: usize, puts: &[Put]) -> Result<Done, String> {
-        let name = name_of(stream)?;
-        if !is_active(process, &name)? {
-            return self.put(process, stream, ('p', 0));
-        }
-        // Opened beforehand, one after the other, so that the same plan does the same calls in the
-        // same order: a commit may begin while the next shard is opened.
-        if let Err(error) = self.take_iterators(process, stream, &[IteratorType::Latest])? {
-            return Ok(Err(error));
-        }
-        let begun = self.begin(stream, puts)?;
-        let entries: Vec<PutRecordsEntry<'_>> = begun
-            .iter()
-            .map(|it| PutRecordsEntry {
-                data: &it.data,
-                partition_key: &it.key,
-                explicit_hash_key: None,
-            })
-            .collect();
-        let output = process.streams.put_records(&PutRecordsInput {
-            stream: &name,
-            records: &entries,
-        });
-        let output = match output {
-            Ok(output) => output,
-            Err(error) => {
-                for it in &begun {
-                    self.end(stream, it, Some(Err(error.outcome())))?;
-                }
-                return Ok(Err(error));
-            }
-        };
-        let failed = output.failed_count();
-        for (it, put) in begun.iter().zip(&output.records) {
-            self.end(stream, it, put.as_ref().ok().map(|output| Ok(*output)))?;
-        }
-        if failed > 0 && !process.fuse.has_burnt() {
-            return Err(format!("{failed} records failed"));
-        }
-        Ok(Ok(()))
-    }
-
-    fn iterators(&mut self, process: &Process, stream: usize) -> Result<Done, String> {
-        if !is_active(process, &name_of(stream)?)? {
-            return Ok(Ok(()));
-        }
-        let types = [
-            IteratorType::TrimHorizon,
-            IteratorType::Latest,
-            IteratorType::AfterSequenceNumber,
-        ];
-        let taken = match self.take_iterators(process, stream, &types)? {
-            Ok(taken) => taken,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.history.held.extend(taken);
-        Ok(Ok(()))
-    }
-
-    fn take_iterators(
-        &mut self,
-        process: &Process,
-        stream: usize,
-        types: &[IteratorType],
-    ) -> Result<Result<Vec<Held>, StreamsError>, String> {
-        let name = name_of(stream)?;
-        let issued_ms = self.sim.now().0;
-        let life = self.history.current(stream);
-        let life = life.ok_or("is active, and nobody made it")?;
-        let mut taken = Vec::new();
-        for (shard, records) in life.shards.iter().enumerate() {
-            let there: Vec<&Accepted> = records.iter().filter(|it| it.gone == NEVER).collect();
-            let last = there.last().and_then(|it| it.number);
-            let last = last.map(|number| number.to_string());
-            for iterator_type in types {
-                let (next, number) = match (iterator_type, &last) {
-                    (IteratorType::TrimHorizon, _) => (0, None),
-                    (IteratorType::AfterSequenceNumber, None) => continue,
-                    (IteratorType::AfterSequenceNumber, last) => (there.len(), last.as_deref()),
-                    _ => (there.len(), None),
-                };
-                let text = process.streams.shard_iterator(&ShardIteratorInput {
-                    stream: &name,
-                    shard: &shard.to_string(),
-                    iterator_type: *iterator_type,
-                    starting_sequence_number: number,
-                    timestamp_ms: None,
-                });
-                let text = match text {
-                    Ok(text) => text,
-                    Err(error) => return Ok(Err(error)),
-                };
-                taken.push(Held {
-                    stream,
-                    life: life.id,
-                    shard,
-                    text,
-                    issued_ms,
-                    next,
-                    made: NEVER,
-                });
-            }
-        }
-        let made = self.sim.op_count();
-        for it in &mut taken {
-            it.made = made;
-        }
-        Ok(Ok(taken))
-    }
-}
-
-/// A record that is on its way.
-#[derive(Debug)]
-struct Begun {
-    shard: usize,
-    place: usize,
-    key: String,
-    data: Vec<u8>,
-}
-
-/// Returns the shard of a stream of `shards` that takes records with this key.
-fn shard_of(key: char, shards: usize) -> Result<usize, String> {
-    let count = u32::try_from(shards).map_err(|error| error.to_string())?;
-    let count = std::num::NonZeroU32::new(count).ok_or("a stream without shards")?;
-    let hash = HashKey::of_partition_key(&key.to_string());
-    let ranges = HashKeyRange::FULL.even_split(count);
-    let place = ranges.iter().position(|range| range.contains(hash));
-    place.ok_or_else(|| format!("key {key} belongs nowhere"))
 }
 
 fn summary(process: &Process, name: &StreamName) -> Result<Option<StreamSummary>, String> {
@@ -484,19 +464,9 @@ fn summary(process: &Process, name: &StreamName) -> Result<Option<StreamSummary>
     }
 }
 
-fn is_active(process: &Process, name: &StreamName) -> Result<bool, String> {
+pub(super) fn is_active(process: &Process, name: &StreamName) -> Result<bool, String> {
     let summary = summary(process, name)?;
     Ok(summary.is_some_and(|it| it.status == StreamStatus::Active))
-}
-
-/// Checks that a call that cannot succeed was refused with an error of this kind.
-fn refused(process: &Process, done: Done, kind: ErrorKind) -> Result<Done, String> {
-    match done {
-        Err(error) if error.kind() == kind => Ok(Ok(())),
-        Err(error) if process.fuse.has_burnt() => Ok(Err(error)),
-        Err(error) => Err(format!("refused with {}", told(&error))),
-        Ok(()) => Err(format!("done, and should have been refused as {kind:?}")),
-    }
 }
 
 /// Notes what became of a change of the catalogue.

@@ -10,9 +10,10 @@ pub type Put = (char, usize);
 ///
 /// Written as a word: `A+2` makes stream A with 2 shards, `A-` deletes it, `A=48` sets its retention to
 /// 48 hours, `A.p10` puts a record with key p and 10 bytes, `A&p10,q0` puts two in one request, `A!`
-/// takes iterators of all shards, `p500` lets 500 ms pass, `j-500` sets the clock back by as much, `m`
-/// runs maintenance, `r` closes and opens, `k3` kills the process after 3 more changes of the disk,
-/// and `c` reads everything.
+/// takes iterators of all shards, `p500` lets 500 ms pass, `j-500` sets the clock back by as much, `t2`
+/// lets each reading of the clock move it on by 2 ms, `m` runs maintenance, `r` closes and opens, `k3`
+/// kills the process after 3 more changes of the disk, `f4096` fills the disk up to 4096 bytes, `u`
+/// frees it, and `c` reads everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "runs carry out all of them")]
 pub enum Step {
@@ -32,12 +33,18 @@ pub enum Step {
     Pass(u64),
     /// Sets the wall clock forth or back, in ms.
     Jump(i64),
+    /// Lets each reading of the clock move it on, in ms; 0 ends that.
+    Tick(u64),
     /// Ends deletions that are due, rolls by age, trims by retention, closes idle files.
     Maintain,
     /// Closes in good order, and opens again.
     Reopen,
     /// Kills the process after so many more changes of the disk, and starts it again.
     Kill(u64),
+    /// Fills the disk until so many bytes are free.
+    Fill(u64),
+    /// Makes room on a disk that was filled.
+    Free,
     /// Reads everything and judges it.
     Check,
 }
@@ -70,9 +77,12 @@ impl fmt::Display for Step {
             Self::Iterators(stream) => write!(f, "{}!", letter(stream)),
             Self::Pass(ms) => write!(f, "p{ms}"),
             Self::Jump(ms) => write!(f, "j{ms}"),
+            Self::Tick(ms) => write!(f, "t{ms}"),
             Self::Maintain => write!(f, "m"),
             Self::Reopen => write!(f, "r"),
             Self::Kill(changes) => write!(f, "k{changes}"),
+            Self::Fill(left) => write!(f, "f{left}"),
+            Self::Free => write!(f, "u"),
             Self::Check => write!(f, "c"),
         }
     }
@@ -94,6 +104,9 @@ fn parsed(word: &str) -> Option<Step> {
         'm' if rest.is_empty() => return Some(Step::Maintain),
         'r' if rest.is_empty() => return Some(Step::Reopen),
         'c' if rest.is_empty() => return Some(Step::Check),
+        'u' if rest.is_empty() => return Some(Step::Free),
+        'f' => return Some(Step::Fill(rest.parse().ok()?)),
+        't' => return Some(Step::Tick(rest.parse().ok()?)),
         'p' => return Some(Step::Pass(rest.parse().ok()?)),
         'j' => return Some(Step::Jump(rest.parse().ok()?)),
         'k' => return Some(Step::Kill(rest.parse().ok()?)),
@@ -129,7 +142,8 @@ mod tests {
     #[test]
     fn every_step_is_read_as_it_was_written() {
         for word in [
-            "A+2", "B-", "C=48", "A.p10", "B&q5,w0", "C!", "p500", "j-500", "m", "r", "k3", "c",
+            "A+2", "B-", "C=48", "A.p10", "B&q5,w0", "C!", "p500", "j-500", "t2", "m", "r", "k3",
+            "f0", "u", "c",
         ] {
             let step: Step = word.parse().unwrap();
             assert_eq!(step.to_string(), word);

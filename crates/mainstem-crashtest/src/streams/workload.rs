@@ -1,15 +1,16 @@
 //! Streams as work that power is lost under.
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{OpKind, Sim};
 
 use super::judge::{Judge, Seen};
 use super::plan::{Plan, Style};
-use super::process::{Process, told};
+use super::process::{Hardship, Process, is_want_of_space, told};
 use super::run::Run;
 use super::step::Step;
-use crate::sim::Workload;
 use crate::sim::explore::Tally;
 use crate::sim::rng::Rng;
+use crate::sim::run::CAPACITY;
+use crate::sim::{Faulty, Workload};
 
 /// Streams that were opened after a loss of power.
 #[derive(Debug)]
@@ -63,7 +64,16 @@ impl Workload for Plan {
 
     fn recover(&self, run: &Run, world: &Sim, at: u64, _: &Tally) -> Result<Recovered, String> {
         world.set_now(run.history.now_at(at));
-        let process = Process::start(world).map_err(|error| format!("open: {}", told(&error)))?;
+        let mut process = Process::start(world, &Hardship::default());
+        if let Err(error) = &process
+            && is_want_of_space(error)
+            && !run.history.has_streams(at)
+        {
+            // A catalogue cannot be made on a full disk. One that is there can be opened.
+            world.set_capacity(CAPACITY);
+            process = Process::start(world, &Hardship::default());
+        }
+        let process = process.map_err(|error| format!("open: {}", told(&error)))?;
         let judge = Judge {
             history: &run.history,
             process: &process,
@@ -72,6 +82,8 @@ impl Workload for Plan {
         };
         judge.opened()?;
         Judge::pass(&run.history, world);
+        // What only frees space, and the changes of the catalogue that it takes, may need some.
+        world.set_capacity(CAPACITY);
         let seen = judge.settled()?;
         Ok(Recovered { process, seen })
     }
@@ -93,5 +105,29 @@ impl Workload for Plan {
                 .map_err(|what| format!("{step} after recovery: {what}"))?;
         }
         Ok(next)
+    }
+}
+
+impl Faulty for Plan {
+    const FAULTS: &'static str = "streams";
+
+    fn unhindered(&self, order: impl FnOnce(&Sim)) -> Result<Run, String> {
+        Run::of_machine(self, order)
+    }
+
+    fn with_faults(&self, order: impl FnOnce(&Sim)) -> Result<Run, String> {
+        Run::with_faults(self, order)
+    }
+
+    fn with_panic(&self, op: OpKind, nth: u64) -> Result<Option<Run>, String> {
+        Run::with_panic(self, op, nth)
+    }
+
+    fn judge(&self, run: &Run, world: &Sim, at: u64) -> Result<(), String> {
+        self.recover(run, world, at, &Tally::default()).map(drop)
+    }
+
+    fn begin_again(run: &mut Run) -> Result<(), String> {
+        run.begin_again()
     }
 }

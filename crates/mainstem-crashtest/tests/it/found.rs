@@ -46,7 +46,7 @@ fn calls_whose_failure_once_led_astray_do_not() {
         let (kind, how) = calls.split_once(' ').unwrap();
         for nth in 1.. {
             let case = format!("{kind}/{nth}/{how}").parse().unwrap();
-            match faults::fail(&plan.parse().unwrap(), case) {
+            match faults::fail::<Plan>(&plan.parse().unwrap(), case) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(what) => panic!("{plan} {case}: {what}"),
