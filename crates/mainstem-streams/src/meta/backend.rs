@@ -24,6 +24,14 @@ impl FileBackend {
     pub(super) fn new(file: Arc<dyn File>, sync_failed: Arc<AtomicBool>) -> Self {
         Self { file, sync_failed }
     }
+
+    /// Lets nothing more be written once a sync has failed.
+    fn check(&self) -> io::Result<()> {
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(io::Error::other("an earlier sync failed"));
+        }
+        Ok(())
+    }
 }
 
 impl StorageBackend for FileBackend {
@@ -41,10 +49,12 @@ impl StorageBackend for FileBackend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check()?;
         self.file.truncate(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.check()?;
         let synced = self.file.sync_data();
         if synced.is_err() {
             self.sync_failed.store(true, Ordering::Release);
@@ -53,6 +63,7 @@ impl StorageBackend for FileBackend {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.check()?;
         self.file.write_all_at(data, offset)
     }
 }

@@ -7,7 +7,8 @@
 //! values that were being changed are set back, now or, if that fails too, before the next change:
 //! a disk that was full needs no restart. After a failed sync nobody knows what the disk holds, as
 //! the system may show what it has not written; streams go on serving records then, and changes of
-//! the catalogue need a restart.
+//! the catalogue need a restart. So it is after a panic in a commit. The next opening writes all that
+//! it finds once more, as it cannot know of which syncs failed before.
 
 use std::error::Error;
 use std::fmt;
@@ -57,6 +58,10 @@ impl RedbStore {
         let path = dir.join(CATALOGUE_FILE);
         if env.fs.metadata(&path).map_err(io_at(&path))?.is_none() {
             create(env, dir, &path)?;
+        } else {
+            // Whoever made it may have ended before its name was durable.
+            env.fs.sync_dir(dir).map_err(io_at(dir))?;
+            rewrite(env, &path).map_err(io_at(&path))?;
         }
         let sync_failed = Arc::new(AtomicBool::new(false));
         let database = database_at(env, &path, OpenMode::ReadWrite, &sync_failed)?;
@@ -163,7 +168,44 @@ fn create(env: &Env, dir: &Path, path: &Path) -> Result<(), MetaError> {
     file.and_then(|file| file.sync_all())
         .map_err(io_at(&temporary))?;
     env.fs.rename(&temporary, path).map_err(io_at(path))?;
-    env.fs.sync_dir(dir).map_err(io_at(dir))
+    env.fs.sync_dir(dir).map_err(|error| {
+        // The next opening would find it, and another sync would prove nothing about its name.
+        let _seen_by_the_next_opening = env.fs.unlink(path);
+        io_at(dir)(error)
+    })
+}
+
+/// Writes the file at `path` as it is, and syncs it.
+///
+/// The system may show what it has not stored: after a failed sync, what should have been written counts
+/// as clean, so that later syncs leave it out. Commits made on top of that would be lost with it.
+/// Writing the same bytes again makes them due again, and no crash can leave anything else in
+/// their place than what one during the failed commit could have left.
+fn rewrite(env: &Env, path: &Path) -> std::io::Result<()> {
+    let file = env.fs.open(path, OpenMode::ReadWrite)?;
+    let mut chunk = vec![0; REWRITE_CHUNK_BYTES];
+    let mut position = 0;
+    loop {
+        let read = file.read_at(&mut chunk, position)?;
+        if read == 0 {
+            break;
+        }
+        for page in chunk.get(..read).unwrap_or_default().chunks(PAGE_BYTES) {
+            // Space that was never written stays that way: writing to it would need room.
+            if page.iter().any(|byte| *byte != 0) {
+                file.write_all_at(page, position)?;
+            }
+            position = position.saturating_add(bytes(page.len()));
+        }
+    }
+    // The same is true of the length. A longer file is one that a crash left while it grew.
+    file.truncate(position.saturating_add(bytes(PAGE_BYTES)))?;
+    file.truncate(position)?;
+    file.sync_all()
+}
+
+fn bytes(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn database_at(
@@ -304,15 +346,25 @@ impl MetaStore for RedbStore {
                 return Err(error);
             }
         };
-        let Err(error) = commit_to(database, changes) else {
-            return Ok(());
+        let done = catch_unwind(AssertUnwindSafe(|| commit_to(database, changes)));
+        let error = match done {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                // Nobody knows how far it got, a sync included. What is left of the database would take
+                // further changes and lose them; nothing that it does when dropped reaches the file.
+                self.sync_failed.store(true, Ordering::Release);
+                *state = State::Broken(Vec::new());
+                let source = Arc::new(std::io::Error::other("a panic in the commit"));
+                return Err(MetaError::Ambiguous { source });
+            }
         };
         if self.sync_failed.load(Ordering::Acquire) {
             // Reads go on; every later commit is refused by redb itself.
             return Err(error);
         }
         // Closes the file, which only one database may have open.
-        *state = State::Broken(Vec::new());
+        *state = State::Broken(undo.clone());
         *state = match self.reopened(&undo) {
             Ok(database) => State::Open(database),
             Err(again) => {
@@ -366,6 +418,12 @@ const FORMAT_VERSION_KEY: &str = "format_version";
 
 /// The version of everything in the store: tables, names and values.
 const FORMAT_VERSION: u32 = 1;
+
+/// A page of redb; file systems allocate no less.
+const PAGE_BYTES: usize = 4096;
+
+/// Bytes that [`rewrite`] reads at once.
+const REWRITE_CHUNK_BYTES: usize = 64 * PAGE_BYTES;
 
 /// What redb may keep in memory: the facade holds the catalogue itself, so this is little.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
