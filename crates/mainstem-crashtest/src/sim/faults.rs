@@ -211,7 +211,8 @@ pub fn fail<W: Faulty>(plan: &W, case: Case) -> Result<bool, String> {
             &[Choices::drop_all(), Choices::random(1), Choices::random(2)],
         )?;
         W::begin_again(&mut run)?;
-        lose_power((plan, case), &run, &[Choices::drop_all()]).map_err(|what| format!("later: {what}"))?;
+        lose_power((plan, case), &run, &[Choices::drop_all()])
+            .map_err(|what| format!("later: {what}"))?;
         W::machine(&run).violation().map_or(Ok(true), Err)
     })
 }
