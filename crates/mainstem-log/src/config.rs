@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::error::LogError;
 use crate::limits::{
-    BATCH_SEGMENT_FRACTION, HOUR_MS, RETENTION_MS_MAX, RETENTION_MS_MIN, SEGMENT_BYTES_MAX,
-    SEGMENT_BYTES_MIN,
+    BATCH_SEGMENT_FRACTION, HOUR_MS, KEEP_UNTIL_TRIMMED, RETENTION_MS_MAX, RETENTION_MS_MIN,
+    SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
 };
 use crate::seq::SeqNo;
 use mainstem_env::ReadMode;
@@ -105,7 +105,8 @@ impl EngineOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShardOptions {
-    /// For how long records are kept, in ms. Default 24 h, 1 to 365 days.
+    /// For how long records are kept, in ms. Default 24 h, 1 to 365 days, or
+    /// [`KEEP_UNTIL_TRIMMED`]: only [`Shard::trim_before`](crate::Shard::trim_before) deletes then.
     pub retention_ms: u64,
     /// The size at which a segment is sealed and the next begun, in bytes of data. Default 128 MiB,
     /// 4 KiB to almost 4 GiB, rounded up to a multiple of 4 KiB. Bigger segments mean fewer files and
@@ -185,8 +186,11 @@ impl AppendOptions {
     }
 }
 
-/// Checks that a retention is between one day and 365.
+/// Checks that a retention is between one day and 365, or none.
 pub(crate) fn check_retention_ms(retention_ms: u64) -> Result<(), LogError> {
+    if retention_ms == KEEP_UNTIL_TRIMMED {
+        return Ok(());
+    }
     between(
         "retention_ms",
         retention_ms,
@@ -247,6 +251,7 @@ mod tests {
         assert!(retention(RETENTION_MS_MIN - 1).validated().is_err());
         assert!(retention(RETENTION_MS_MAX).validated().is_ok());
         assert!(retention(RETENTION_MS_MAX + 1).validated().is_err());
+        assert!(retention(KEEP_UNTIL_TRIMMED).validated().is_ok());
         let segment = |segment_bytes| ShardOptions {
             segment_bytes,
             ..Default::default()

@@ -64,4 +64,4 @@ pub use read::record::{Record, RecordRef};
 pub use recovery::repair::Cut;
 pub use recovery::verify::{SegmentReport, VerifyProgress};
 pub use seq::SeqNo;
-pub use shard::{Shard, ShardName};
+pub use shard::{SegmentInfo, Shard, ShardName};

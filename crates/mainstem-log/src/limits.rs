@@ -29,6 +29,9 @@ pub const RETENTION_MS_MIN: u64 = 24 * HOUR_MS;
 /// The longest retention, in ms: 365 days. Source: Kinesis keeps records for at most 8760 hours.
 pub const RETENTION_MS_MAX: u64 = 365 * RETENTION_MS_MIN;
 
+/// In place of a retention: records are kept until they are trimmed, whatever their age.
+pub const KEEP_UNTIL_TRIMMED: u64 = u64::MAX;
+
 /// When wall clock and elapsed time disagree by more than this since they last agreed, in ms,
 /// nothing is deleted.
 pub const CLOCK_DISAGREEMENT_MS_MAX: u64 = HOUR_MS;

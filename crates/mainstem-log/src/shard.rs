@@ -25,7 +25,7 @@ use crate::read::cursor::{Cursor, Start};
 use crate::read::follow::Ready;
 use crate::recovery::open::{Opened, Site};
 use crate::retention::policy;
-use crate::retention::trim::Trimming;
+use crate::retention::trim::{self, Trimming};
 use crate::segment::prewrite::Pace;
 use crate::segment::set::SegmentSet;
 use crate::segment::shared::Segment;
@@ -75,6 +75,16 @@ impl fmt::Display for ShardName {
 #[derive(Clone, Debug)]
 pub struct Shard {
     state: Arc<ShardState>,
+}
+
+/// A segment of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentInfo {
+    /// The sequence number of its first record.
+    pub first: SeqNo,
+    /// The bytes it takes up, space that is only reserved for it left out.
+    pub bytes: u64,
 }
 
 /// What all handles of a shard share.
@@ -553,6 +563,51 @@ impl Shard {
             .fetch_max(state.horizon_ms(), Ordering::Relaxed);
         state.retention_ms.store(retention_ms, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Deletes the segments all of whose records are before `before`, oldest first, and returns how
+    /// many. The newest segment stays: a segment that is being written is not deleted, and
+    /// sequence numbers go on. Reading what was deleted answers [`LogError::Trimmed`].
+    ///
+    /// # Durability
+    /// On `Ok` they are gone after a crash too. After a crash before that, some may be there again,
+    /// never with a hole between them.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] if a file cannot be removed; the next call goes on there.
+    pub fn trim_before(&self, before: SeqNo) -> Result<usize, LogError> {
+        trim::trim_before(&self.state, before)
+    }
+
+    /// Seals the newest segment, if it holds a record, so that it can be trimmed, and creates the
+    /// next one. Returns whether there is a new segment; there is none, too, while others append.
+    ///
+    /// # Errors
+    /// [`LogError::StorageFull`] changed nothing; after other failures the shard is poisoned.
+    pub fn roll(&self) -> Result<bool, LogError> {
+        let now_ms = self.state.now_ms();
+        let rolled = self
+            .state
+            .committer
+            .try_exclusive(|writer| writer.roll(now_ms));
+        rolled.unwrap_or(Ok(false))
+    }
+
+    /// Returns the segments, oldest first.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] or [`LogError::Io`] if the size of one is not known and cannot be read.
+    pub fn segments(&self) -> Result<Vec<SegmentInfo>, LogError> {
+        let set = &self.state.segments;
+        set.past_trimming(|| {
+            let info = |segment: &Arc<Segment>| {
+                Ok(SegmentInfo {
+                    first: segment.base,
+                    bytes: segment.stored_bytes()?,
+                })
+            };
+            set.snapshot().iter().map(info).collect()
+        })
     }
 
     /// Returns why the shard takes no appends, if that is so: it is corrupt, poisoned or closed.

@@ -156,10 +156,22 @@ impl ShardWriter {
             Place::Missing(_) => true,
         };
         if due {
-            self.seal()?;
-            self.active(now_ms)?;
+            self.roll(now_ms)?;
         }
         Ok(due)
+    }
+
+    /// Seals the active segment, if it holds records, and creates its successor; returns whether there
+    /// is a new segment.
+    pub(crate) fn roll(&mut self, now_ms: u64) -> Result<bool, CommitFailure> {
+        if let Place::Active(active) = &self.place
+            && !active.has_records()
+        {
+            return Ok(false);
+        }
+        self.seal()?;
+        self.active(now_ms)?;
+        Ok(true)
     }
 
     /// Makes the index durable if `bytes` or more of data are not covered by it.

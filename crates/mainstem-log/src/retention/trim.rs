@@ -1,4 +1,4 @@
-//! Deleting expired segments, oldest first.
+//! Deleting segments that are expired or not wanted any more, oldest first.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use super::policy;
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::segment::shared::Segment;
+use crate::seq::SeqNo;
 use crate::shard::ShardState;
 
 /// Segments deleted in one pass over a shard. Unlinking a large file takes tens of ms, which must not
@@ -60,6 +61,28 @@ pub(crate) fn trim(shard: &ShardState, now: TimestampMs) -> Result<usize, LogErr
         }
         if is_planted(Defect::RetentionNewestFirst) {
             delete_younger(shard, &segments, now)?;
+        }
+        delete(shard, oldest, &mut trimming)?;
+        deleted = deleted.saturating_add(1);
+    }
+    Ok(deleted)
+}
+
+/// Deletes the segments all of whose records are before `before`, and returns how many.
+///
+/// # Durability
+/// As [`trim`].
+pub(crate) fn trim_before(shard: &ShardState, before: SeqNo) -> Result<usize, LogError> {
+    let mut trimming = shard.trimming.lock();
+    let mut deleted = 0_usize;
+    finish(shard, &mut trimming)?;
+    while !trimming.ended {
+        let segments = shard.segments.snapshot();
+        let (Some(oldest), Some(successor)) = (segments.first(), segments.get(1)) else {
+            break;
+        };
+        if successor.base > before {
+            break;
         }
         delete(shard, oldest, &mut trimming)?;
         deleted = deleted.saturating_add(1);
@@ -129,7 +152,7 @@ fn delete(
     shard.counters.trimmed_segments.add(1);
     shard.counters.trimmed_bytes.add(len);
     finish(shard, trimming)?;
-    tracing::debug!(path = %path.display(), bytes = len, "deleted a segment past the retention");
+    tracing::debug!(path = %path.display(), bytes = len, "deleted a segment");
     Ok(())
 }
 

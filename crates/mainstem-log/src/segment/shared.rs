@@ -198,6 +198,11 @@ impl Segment {
         })
     }
 
+    /// Returns how many bytes the segment takes up, space that is only reserved left out.
+    pub(crate) fn stored_bytes(&self) -> Result<u64, LogError> {
+        Ok(self.durable_end()?.max(self.sealed_len()))
+    }
+
     /// Closes the region; whoever still uses it keeps it, and it is opened again when needed.
     pub(crate) fn close_region(&self) {
         *self.region.lock() = None;
