@@ -1,0 +1,133 @@
+//! Making records durable, by a thread or by a task.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use mainstem_log::{Append, AppendOptions, Appended, Batch, LogError};
+
+use crate::core::Core;
+use crate::error::QueueError;
+use crate::format::bytes::Writer;
+use crate::format::event::Event;
+
+/// Records that are ready to be appended, and what was set aside for them.
+#[derive(Debug, Default)]
+pub(crate) struct Staged {
+    pub(crate) batch: Batch,
+    /// Messages that the records are about, by consumer.
+    pub(crate) claims: Vec<(u32, u64)>,
+    /// Messages that the limits were asked about.
+    pub(crate) reserved: u64,
+    scratch: Writer,
+}
+
+impl Staged {
+    /// Adds a record.
+    pub(crate) fn push(&mut self, event: &Event<'_>) -> Result<(), LogError> {
+        self.scratch.0.clear();
+        event.write(&mut self.scratch);
+        self.batch.push(&self.scratch.0)
+    }
+}
+
+impl Core {
+    /// Makes the records durable and applies them.
+    pub(crate) fn commit(&self, staged: &Staged) -> Result<Appended, QueueError> {
+        let result = self.shard.append(&staged.batch, AppendOptions::default());
+        self.settle(&staged.claims, staged.reserved, result)
+    }
+
+    /// As [`Core::commit`], without blocking the thread.
+    pub(crate) fn commit_async(self: &Arc<Self>, mut staged: Staged) -> Committing {
+        let batch = std::mem::take(&mut staged.batch);
+        Committing {
+            core: Arc::clone(self),
+            append: Some(self.shard.append_async(batch, AppendOptions::default())),
+            staged,
+        }
+    }
+
+    /// Notes what became of the records.
+    pub(crate) fn settle(
+        &self,
+        claims: &[(u32, u64)],
+        reserved: u64,
+        result: Result<Appended, LogError>,
+    ) -> Result<Appended, QueueError> {
+        if claims.is_empty() && reserved == 0 {
+            return Ok(result?);
+        }
+        let mut live = self.live()?;
+        live.reserved = live.reserved.saturating_sub(reserved);
+        match result {
+            Ok(appended) => {
+                live.catch_up()?;
+                Ok(appended)
+            }
+            Err(error) => {
+                live.release(claims);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes what was begun by tasks that are gone to its end, as far as that goes without waiting.
+    pub(crate) fn finish_abandoned(&self) {
+        let begun = std::mem::take(&mut *self.abandoned());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        for (mut append, staged) in begun {
+            match Pin::new(&mut append).poll(&mut context) {
+                Poll::Ready(result) => {
+                    if let Err(error) = self.settle(&staged.claims, staged.reserved, result) {
+                        tracing::debug!(%error, "a call that nobody waited for failed");
+                    }
+                }
+                Poll::Pending => self.abandoned().push((append, staged)),
+            }
+        }
+    }
+}
+
+/// Records on their way to the disk.
+///
+/// # Cancel safety
+/// Dropped, they are made durable all the same if that was begun, and the queue takes note.
+#[derive(Debug)]
+pub(crate) struct Committing {
+    core: Arc<Core>,
+    append: Option<Append>,
+    staged: Staged,
+}
+
+impl Future for Committing {
+    type Output = Result<Appended, QueueError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let Some(append) = &mut this.append else {
+            return Poll::Ready(Err(QueueError::Panicked));
+        };
+        match Pin::new(append).poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => {
+                this.append = None;
+                let staged = std::mem::take(&mut this.staged);
+                Poll::Ready(this.core.settle(&staged.claims, staged.reserved, result))
+            }
+        }
+    }
+}
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        let staged = std::mem::take(&mut self.staged);
+        if let Some(append) = self.append.take()
+            && !(staged.claims.is_empty() && staged.reserved == 0)
+        {
+            self.core.abandoned().push((append, staged));
+            self.core.nudge();
+        }
+    }
+}

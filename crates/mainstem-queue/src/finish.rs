@@ -1,0 +1,160 @@
+//! Step 3 of a message: its consumer is done with it, or is not.
+
+use std::time::Duration;
+
+use crate::commit::Staged;
+use crate::core::{Core, to_ms};
+use crate::error::QueueError;
+use crate::format::event::Event;
+use crate::receipt::Receipt;
+use crate::state::entry::Status;
+
+/// What a consumer says about messages that it got.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verdict<'a> {
+    /// It is done with them.
+    Ack,
+    /// It wants them again, after a delay.
+    Nack(Duration),
+    /// It needs more time, from now on.
+    Extend(Duration),
+    /// Nobody should get them again, for a reason.
+    Reject(&'a str),
+}
+
+/// What is kept of a reason, in bytes.
+const REASON_BYTES_MAX: usize = 1024;
+
+impl Core {
+    /// Stages what is said about the messages of `receipts`, and returns those that are stale.
+    pub(crate) fn stage_verdict(
+        &self,
+        receipts: &[Receipt],
+        verdict: Verdict<'_>,
+        staged: &mut Staged,
+    ) -> Result<Vec<Receipt>, QueueError> {
+        self.check_open()?;
+        let now_ms = self.now_ms();
+        let mut live = self.live()?;
+        live.catch_up()?;
+        let mut stale = Vec::new();
+        let mut good: Vec<Receipt> = Vec::with_capacity(receipts.len());
+        for receipt in receipts {
+            let consumer = live.state.consumers.get_mut(&receipt.consumer);
+            match consumer {
+                Some(it) if it.entry_of(receipt.id, receipt.nonce).is_some() => {
+                    it.claim(receipt.id);
+                    good.push(*receipt);
+                }
+                _ => stale.push(*receipt),
+            }
+        }
+        let claims: Vec<(u32, u64)> = good.iter().map(|it| (it.consumer, it.id)).collect();
+        good.sort_by_key(|receipt| receipt.consumer);
+        for same in good.chunk_by(|a, b| a.consumer == b.consumer) {
+            let Some(consumer) = same.first().map(|it| it.consumer) else {
+                continue;
+            };
+            let ids: Vec<u64> = same.iter().map(|it| it.id).collect();
+            let pushed = self.push_verdict(consumer, ids, verdict, now_ms, staged);
+            if let Err(error) = pushed {
+                live.release(&claims);
+                return Err(error);
+            }
+        }
+        staged.claims.extend(claims);
+        Ok(stale)
+    }
+
+    fn push_verdict(
+        &self,
+        consumer: u32,
+        ids: Vec<u64>,
+        verdict: Verdict<'_>,
+        now_ms: u64,
+        staged: &mut Staged,
+    ) -> Result<(), QueueError> {
+        let later_ms = |by: Duration| {
+            let due_ms = now_ms.saturating_add(to_ms(by));
+            self.nudge_at(due_ms);
+            due_ms
+        };
+        match verdict {
+            Verdict::Ack => staged.push(&Event::Acked { consumer, ids })?,
+            Verdict::Nack(delay) => staged.push(&Event::Returned {
+                consumer,
+                due_ms: later_ms(delay),
+                ids,
+            })?,
+            Verdict::Extend(by) => staged.push(&Event::Extended {
+                consumer,
+                until_ms: later_ms(by),
+                ids,
+            })?,
+            Verdict::Reject(reason) => {
+                let reason = shorten(reason, REASON_BYTES_MAX);
+                for id in ids {
+                    staged.push(&Event::Died {
+                        consumer,
+                        id,
+                        at_ms: now_ms,
+                        reason,
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages that dead messages of a consumer are delivered again, or are gone for good: those named,
+    /// or all. Returns how many.
+    pub(crate) fn stage_dead(
+        &self,
+        consumer: u32,
+        named: Option<&[u64]>,
+        is_redriven: bool,
+        staged: &mut Staged,
+    ) -> Result<usize, QueueError> {
+        self.check_open()?;
+        let mut live = self.live()?;
+        live.catch_up()?;
+        let it = live.consumer(consumer)?;
+        let is_free = |id: &u64| {
+            let entry = it.entries.get(id);
+            entry.is_some_and(|it| !it.busy && matches!(it.status, Status::Dead { .. }))
+        };
+        let ids: Vec<u64> = match named {
+            Some(ids) => ids.iter().copied().filter(is_free).collect(),
+            None => it.dead().iter().copied().filter(is_free).collect(),
+        };
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let event = if is_redriven {
+            Event::Redriven {
+                consumer,
+                ids: ids.clone(),
+            }
+        } else {
+            Event::Acked {
+                consumer,
+                ids: ids.clone(),
+            }
+        };
+        staged.push(&event)?;
+        for id in &ids {
+            it.claim(*id);
+            staged.claims.push((consumer, *id));
+        }
+        Ok(ids.len())
+    }
+}
+
+/// Returns as much of `text` as has at most `bytes_max` bytes.
+fn shorten(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    text.get(..end).unwrap_or_default()
+}

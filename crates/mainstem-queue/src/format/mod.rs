@@ -1,0 +1,5 @@
+//! What the records of a queue's log look like; see `docs/format-queue.md`. Bytes only, no I/O.
+
+pub(crate) mod bytes;
+pub(crate) mod event;
+pub(crate) mod snapshot;

@@ -1,0 +1,175 @@
+//! What a queue does by itself: wakes those who wait for a time, gives up on messages, writes its
+//! state down and frees space.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mainstem_env::TimestampMs;
+use mainstem_log::Start;
+
+use crate::commit::Staged;
+use crate::core::{Core, to_ms};
+use crate::error::QueueError;
+use crate::format::event::Event;
+use crate::receive::EXHAUSTED;
+use crate::state::consumer::Consumer;
+use crate::waiters::Wanted;
+
+/// How often space is looked after, in ms.
+const ROUND_MS: u64 = 1000;
+/// How many messages may be found dead at a time.
+const DEAD_PER_ROUND_MAX: usize = 10_000;
+
+/// What one round of upkeep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpkeepReport {
+    /// Messages that were given up because they were delivered too often.
+    pub died: usize,
+    /// Messages that were carried forward, so that the file they were in could go.
+    pub carried: usize,
+    /// Files deleted.
+    pub deleted: usize,
+}
+
+/// Runs the upkeep of `core` until it is closed.
+pub(crate) fn run(core: &Arc<Core>) {
+    let mut next_round_ms = 0;
+    while !core.is_closed.load(Ordering::Acquire) {
+        let now_ms = core.now_ms();
+        if now_ms >= next_round_ms {
+            next_round_ms = now_ms.saturating_add(ROUND_MS);
+            if let Err(error) = core.upkeep() {
+                tracing::warn!(%error, "upkeep failed; will try again");
+            }
+        } else if let Err(error) = core.look() {
+            tracing::warn!(%error, "could not look after those who wait; will try again");
+        }
+        core.rest_until(core.next_due_ms().min(next_round_ms));
+    }
+}
+
+impl Core {
+    /// Wakes those for whom something is due, and makes room where it is waited for.
+    fn look(&self) -> Result<(), QueueError> {
+        self.finish_abandoned();
+        self.end_let_go()?;
+        let wanted = self.take_room_wanted();
+        if wanted > 0 && self.make_room(wanted)? {
+            self.waiters.wake(Wanted::Room, usize::MAX);
+        }
+        let now_ms = self.now_ms();
+        let due: Vec<(u32, usize)> = {
+            let mut live = self.live()?;
+            live.catch_up()?;
+            let consumers = live.state.consumers.iter_mut();
+            consumers.map(|(id, it)| (*id, it.expire(now_ms))).collect()
+        };
+        for (consumer, freed) in due {
+            if freed > 0 {
+                self.wake_for(consumer, freed);
+            }
+        }
+        self.waiters.wake_overdue(now_ms);
+        Ok(())
+    }
+
+    /// Returns when something is due, in ms.
+    fn next_due_ms(&self) -> u64 {
+        let Ok(live) = self.live() else {
+            return u64::MAX;
+        };
+        let timers = live
+            .state
+            .consumers
+            .values()
+            .filter_map(Consumer::next_timer_ms);
+        timers
+            .chain(self.waiters.next_deadline_ms())
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Runs one round.
+    pub(crate) fn upkeep(&self) -> Result<UpkeepReport, QueueError> {
+        self.look()?;
+        let died = self.give_up()?;
+        self.drop_aged()?;
+        self.save_if_due()?;
+        let mut deleted = self.reclaim()?;
+        let carried = self.carry_forward()?;
+        if carried > 0 {
+            deleted = deleted.saturating_add(self.reclaim()?);
+        }
+        Ok(UpkeepReport {
+            died,
+            carried,
+            deleted,
+        })
+    }
+
+    /// Gives up on messages that were delivered too often, without waiting for somebody to ask.
+    fn give_up(&self) -> Result<usize, QueueError> {
+        let mut staged = Staged::default();
+        let now_ms = self.now_ms();
+        let mut live = self.live()?;
+        let limits = live.attempts_max.clone();
+        for (consumer, attempts_max) in limits {
+            let Some(it) = live.state.consumers.get_mut(&consumer) else {
+                continue;
+            };
+            let is_spent = |id: &u64| {
+                it.entries
+                    .get(id)
+                    .is_some_and(|it| it.attempts >= attempts_max)
+            };
+            let spent: Vec<u64> = it
+                .ready()
+                .filter(is_spent)
+                .take(DEAD_PER_ROUND_MAX)
+                .collect();
+            for id in spent {
+                staged.push(&Event::Died {
+                    consumer,
+                    id,
+                    at_ms: now_ms,
+                    reason: EXHAUSTED,
+                })?;
+                it.claim(id);
+                staged.claims.push((consumer, id));
+            }
+        }
+        drop(live);
+        let died = staged.claims.len();
+        if died > 0 {
+            self.commit(&staged)?;
+            self.waiters.wake_consumers(1);
+        }
+        Ok(died)
+    }
+
+    /// Drops messages that are older than the limits allow.
+    fn drop_aged(&self) -> Result<(), QueueError> {
+        let Some(age_max) = self.options.limits.age_max else {
+            return Ok(());
+        };
+        let horizon = self.env.clock.now().minus_ms(to_ms(age_max));
+        let first = self
+            .shard
+            .cursor(Start::Time(TimestampMs(horizon.0)))?
+            .position();
+        let is_news = {
+            let mut live = self.live()?;
+            live.catch_up()?;
+            // Only if there is somebody who still wants one of them.
+            let wants =
+                |it: &Consumer| live.state.depth(it) > 0 && it.needs_from().min(it.next) < first.0;
+            first.0 > live.state.dropped_before && live.state.consumers.values().any(wants)
+        };
+        if is_news {
+            self.drop_before(first.0)?;
+            self.reclaim()?;
+        }
+        Ok(())
+    }
+}

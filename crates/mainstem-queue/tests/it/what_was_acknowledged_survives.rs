@@ -1,0 +1,194 @@
+//! Opening again, after a close and after a kill.
+
+use mainstem_env::sim::Sim;
+use mainstem_queue::{ConsumerOptions, Leases, Message, Queue, QueueError};
+
+use crate::kit::{self, NOW, SECOND};
+
+/// Goes on as if the process had been killed, or closes and opens, in turn.
+fn again(sim: Sim, queue: Queue, turn: usize) -> (Sim, Queue) {
+    let world = if turn.is_multiple_of(2) {
+        queue.close().unwrap();
+        sim
+    } else {
+        sim.process_crash()
+    };
+    drop(queue);
+    let queue = kit::open(&world);
+    (world, queue)
+}
+
+#[test]
+fn pushed_delivered_acknowledged_dead() {
+    for turn in 0..2 {
+        let sim = Sim::new(1);
+        let queue = kit::open(&sim);
+        for n in 0..200 {
+            queue
+                .push(Message::new(format!("{n}")).key(format!("{}", n % 7)))
+                .unwrap();
+        }
+        let consumer = kit::main_of(&queue);
+        for _ in 0..50 {
+            kit::take(&consumer).ack().unwrap();
+        }
+        let out = kit::take(&consumer);
+        kit::take(&consumer).reject("no good").unwrap();
+        kit::take(&consumer).nack(60 * SECOND).unwrap();
+        let before = queue.stats().unwrap();
+        drop(consumer);
+        let old = out.receipt();
+        drop(out);
+        let (sim, queue) = again(sim, queue, turn);
+        let after = queue.stats().unwrap();
+        assert_eq!(
+            after.consumers[0].depth, before.consumers[0].depth,
+            "{after:?}"
+        );
+        assert_eq!(after.consumers[0].dead, 1);
+        assert_eq!(after.consumers[0].delayed, 1);
+        assert_eq!(
+            after.consumers[0].in_flight, 0,
+            "those who had them are gone"
+        );
+        let consumer = kit::main_of(&queue);
+        let out = kit::take(&consumer);
+        assert_eq!((out.id().0 > 0, out.attempts()), (true, 2));
+        assert!(matches!(consumer.ack(old), Err(QueueError::StaleReceipt)));
+        out.ack().unwrap();
+        let rest = kit::drain(&consumer).len();
+        let held_up = (0..200).filter(|n| n % 7 == 52 % 7 && *n > 52).count();
+        assert_eq!(rest, 200 - 53 - held_up);
+        sim.advance(60 * SECOND);
+        assert_eq!(kit::drain(&consumer).len(), held_up + 1);
+        assert_eq!(consumer.dead(None, 9).unwrap()[0].reason, "no good");
+    }
+}
+
+#[test]
+fn leases_if_asked_for() {
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.leases = Leases::Persist;
+    let queue = kit::try_open(&sim, options.clone()).unwrap();
+    queue.push("a").unwrap();
+    let receipt = kit::take(&kit::main_of(&queue)).receipt().to_string();
+    queue.close().unwrap();
+    let queue = kit::try_open(&sim, options).unwrap();
+    let consumer = kit::main_of(&queue);
+    assert_eq!(kit::text(&consumer), None, "it is out");
+    consumer.ack(receipt.parse().unwrap()).unwrap();
+    sim.advance(60 * SECOND);
+    assert_eq!(kit::text(&consumer), None);
+}
+
+#[test]
+fn one_owner_at_a_time() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let second = kit::try_open(&sim, kit::options());
+    assert!(
+        matches!(second, Err(QueueError::InUse { .. })),
+        "{second:?}"
+    );
+    queue.close().unwrap();
+    let second = kit::open(&sim);
+    assert!(queue.push("late").is_err());
+    second.push("a").unwrap();
+}
+
+#[test]
+fn space_comes_back() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let consumer = kit::main_of(&queue);
+    for round in 0..30 {
+        for n in 0..20 {
+            queue.push(vec![7; 300 + n]).unwrap();
+        }
+        assert_eq!(kit::drain(&consumer).len(), 20);
+        queue.upkeep().unwrap();
+        let stats = queue.stats().unwrap();
+        assert!(stats.files <= 2, "round {round}: {stats:?}");
+        assert!(stats.state_bytes < 2000, "round {round}: {stats:?}");
+    }
+    // And what is left opens.
+    let world = sim.process_crash();
+    let queue = kit::open(&world);
+    assert_eq!(queue.stats().unwrap().pushed, 600);
+    assert_eq!(queue.stats().unwrap().consumers[0].depth, 0);
+}
+
+#[test]
+fn one_stuck_message_does_not_keep_everything() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let mut options = ConsumerOptions::default();
+    options.visibility = 3600 * SECOND;
+    let consumer = queue.main_consumer(options).unwrap();
+    queue.push(Message::new("stuck").key("k")).unwrap();
+    let stuck = kit::take(&consumer);
+    for _ in 0..40 {
+        for n in 0..20 {
+            queue.push(vec![7; 300 + n]).unwrap();
+        }
+        assert_eq!(kit::drain(&consumer).len(), 20);
+        queue.upkeep().unwrap();
+    }
+    let stats = queue.stats().unwrap();
+    assert!(stats.files <= 4, "{stats:?}");
+    assert_eq!(stats.consumers[0].depth, 1);
+    assert_eq!(stuck.payload(), b"stuck", "whoever has it keeps it");
+    stuck.nack(NOW).unwrap();
+    let again = kit::take(&consumer);
+    assert_eq!(
+        (again.payload(), again.key(), again.id()),
+        (&b"stuck"[..], &b"k"[..], stuck.id())
+    );
+    drop((stuck, consumer));
+    let world = sim.process_crash();
+    let queue = kit::open(&world);
+    let consumer = kit::main_of(&queue);
+    let again = kit::take(&consumer);
+    assert_eq!((again.payload(), again.attempts()), (&b"stuck"[..], 3));
+    again.ack().unwrap();
+    assert_eq!(queue.stats().unwrap().consumers[0].depth, 0);
+}
+
+#[test]
+fn a_transaction_as_a_whole_or_not_at_all() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    queue.push("in").unwrap();
+    let consumer = kit::main_of(&queue);
+    let input = kit::take(&consumer);
+    let out = Message::new("out").topic("made");
+    queue
+        .transaction()
+        .ack(input.receipt())
+        .push(out.clone())
+        .set("sum", "1")
+        .commit()
+        .unwrap();
+    let stale = queue
+        .transaction()
+        .ack(input.receipt())
+        .push(out)
+        .set("sum", "2")
+        .commit();
+    assert!(matches!(stale, Err(QueueError::StaleReceipt)), "{stale:?}");
+    assert_eq!(queue.value("sum").unwrap().as_deref(), Some(&b"1"[..]));
+    let mut made = ConsumerOptions::default();
+    made.topic = "made".to_owned();
+    let world = sim.process_crash();
+    for queue in [queue, kit::open(&world)] {
+        assert_eq!(queue.value("sum").unwrap().as_deref(), Some(&b"1"[..]));
+        assert_eq!(
+            kit::drain(&queue.main_consumer(made.clone()).unwrap()),
+            ["out"]
+        );
+        assert_eq!(kit::text(&kit::main_of(&queue)), None);
+        queue.transaction().remove("sum").commit().unwrap();
+        assert_eq!(queue.value("sum").unwrap(), None);
+    }
+}
