@@ -10,6 +10,7 @@
 //! The others need the code under test to reach its files through `mainstem-env`:
 //!
 //! * [`mod@sim`] loses power at every operation of a simulated disk, and makes every call fail.
+//! * [`queue`] does the same under the embedded queue.
 //! * [`streams`] does the same under what the server is made of; [`mod@server`] kills the server itself.
 //! * [`rot`] damages files at rest.
 //! * [`history`] holds threads that work at the same time to one order of all their calls.
@@ -25,6 +26,7 @@ pub mod oracle;
 mod output;
 #[cfg(target_os = "linux")]
 pub mod power;
+pub mod queue;
 pub mod rot;
 pub mod server;
 pub mod sim;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 #[cfg(target_os = "linux")]
 use mainstem_crashtest::power;
-use mainstem_crashtest::{child, defects, history, kill, rot, server, sim, streams, toy};
+use mainstem_crashtest::{child, defects, history, kill, queue, rot, server, sim, streams, toy};
 
 /// Proves what a log keeps when the process, the disk or the power fails.
 #[derive(Debug, Parser)]
@@ -34,6 +34,7 @@ enum Command {
     MainstemLog(kill::MainstemLog),
     Toy(toy::Toy),
     Streams(streams::Streams),
+    Queue(queue::Queue),
     Server(server::Server),
 }
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::MainstemLog(log) => log.run(),
         Command::Toy(toy) => toy.run().map(|()| ExitCode::SUCCESS),
         Command::Server(server) => server.run().map(|()| ExitCode::SUCCESS),
+        Command::Queue(queue) => queue.run().map(|()| ExitCode::SUCCESS),
         Command::Streams(streams) => streams.run().map(|()| ExitCode::SUCCESS),
     };
     match done {

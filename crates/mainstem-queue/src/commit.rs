@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
 
 use mainstem_log::{Append, AppendOptions, Appended, Batch, LogError};
 
@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::error::QueueError;
 use crate::format::bytes::Writer;
 use crate::format::event::Event;
+use crate::waiters::Wanted;
 
 /// Records that are ready to be appended, and what was set aside for them.
 #[derive(Debug, Default)]
@@ -59,33 +60,56 @@ impl Core {
         if claims.is_empty() && reserved == 0 {
             return Ok(result?);
         }
-        let mut live = self.live()?;
+        let mut live = match (self.live(), &result) {
+            (Err(error), Ok(_)) => return Err(error.after_commit()),
+            (live, _) => live?,
+        };
         live.reserved = live.reserved.saturating_sub(reserved);
         match result {
             Ok(appended) => {
-                live.catch_up()?;
+                live.catch_up().map_err(QueueError::after_commit)?;
                 Ok(appended)
             }
             Err(error) => {
                 live.release(claims);
+                drop(live);
+                for (consumer, _) in claims {
+                    self.wake_for(*consumer, 1);
+                }
                 Err(error.into())
             }
         }
     }
 
-    /// Takes what was begun by tasks that are gone to its end, as far as that goes without waiting.
-    pub(crate) fn finish_abandoned(&self) {
+    /// Takes what was begun by tasks that are gone to its end, as far as that goes without waiting;
+    /// the keeper looks again when it can go on.
+    pub(crate) fn finish_abandoned(self: &Arc<Self>) {
         let begun = std::mem::take(&mut *self.abandoned());
-        let mut context = Context::from_waker(std::task::Waker::noop());
+        let waker = Waker::from(Arc::new(Nudge(Arc::downgrade(self))));
+        let mut context = Context::from_waker(&waker);
         for (mut append, staged) in begun {
             match Pin::new(&mut append).poll(&mut context) {
                 Poll::Ready(result) => {
                     if let Err(error) = self.settle(&staged.claims, staged.reserved, result) {
                         tracing::debug!(%error, "a call that nobody waited for failed");
                     }
+                    // It may have been an acknowledgement that others waited for, or their room.
+                    self.waiters.wake_consumers(1);
+                    self.waiters.wake(Wanted::Room, 1);
                 }
                 Poll::Pending => self.abandoned().push((append, staged)),
             }
+        }
+    }
+}
+
+/// Has the keeper look.
+struct Nudge(Weak<Core>);
+
+impl Wake for Nudge {
+    fn wake(self: Arc<Self>) {
+        if let Some(core) = self.0.upgrade() {
+            core.nudge();
         }
     }
 }

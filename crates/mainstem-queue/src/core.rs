@@ -94,6 +94,7 @@ impl Core {
         }
         let mut live = self.live()?;
         live.catch_up()?;
+        let mut freed = Vec::new();
         all.retain(|(consumer, nonce, ids)| {
             let Some(it) = live.state.consumers.get_mut(consumer) else {
                 return false;
@@ -101,10 +102,16 @@ impl Core {
             for id in ids {
                 it.abandon(*id, *nonce);
             }
+            freed.push((*consumer, ids.len()));
             // While its record is under way, it cannot be ended.
             ids.iter()
                 .any(|id| it.entries.get(id).is_some_and(|entry| entry.busy))
         });
+        drop(live);
+        drop(all);
+        for (consumer, messages) in freed {
+            self.wake_for(consumer, messages);
+        }
         Ok(())
     }
 

@@ -66,6 +66,10 @@ pub enum QueueError {
     /// Another thread panicked while it worked on the queue; open it again.
     #[error("a thread panicked while it worked on the queue; open it again")]
     Panicked,
+    /// What was asked for is durable, and the log could not be read afterwards to take note of it. Open
+    /// the queue again to see it.
+    #[error("done, but the queue could not take note of it")]
+    NotNoted(#[source] Box<QueueError>),
     /// The log failed.
     #[error(transparent)]
     Log(LogError),
@@ -92,6 +96,7 @@ impl QueueError {
             | Self::Invalid { .. }
             | Self::Damaged { .. }
             | Self::Unsupported { .. }
+            | Self::NotNoted(_)
             | Self::Panicked => false,
         }
     }
@@ -101,7 +106,7 @@ impl QueueError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Log(error) => error.outcome(),
-            Self::Panicked => Outcome::Unknown,
+            Self::Panicked | Self::NotNoted(_) => Outcome::Unknown,
             Self::InUse { .. }
             | Self::StaleReceipt
             | Self::Full { .. }
@@ -111,6 +116,11 @@ impl QueueError {
             | Self::Damaged { .. }
             | Self::Unsupported { .. } => Outcome::NotApplied,
         }
+    }
+
+    /// Returns an error that says that everything was done before this one.
+    pub(crate) fn after_commit(self) -> Self {
+        Self::NotNoted(Box::new(self))
     }
 
     pub(crate) fn damaged(what: impl Into<String>) -> Self {

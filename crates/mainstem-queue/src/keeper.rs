@@ -51,7 +51,7 @@ pub(crate) fn run(core: &Arc<Core>) {
 
 impl Core {
     /// Wakes those for whom something is due, and makes room where it is waited for.
-    fn look(&self) -> Result<(), QueueError> {
+    fn look(self: &Arc<Self>) -> Result<(), QueueError> {
         self.finish_abandoned();
         self.end_let_go()?;
         let wanted = self.take_room_wanted();
@@ -91,7 +91,7 @@ impl Core {
     }
 
     /// Runs one round.
-    pub(crate) fn upkeep(&self) -> Result<UpkeepReport, QueueError> {
+    pub(crate) fn upkeep(self: &Arc<Self>) -> Result<UpkeepReport, QueueError> {
         self.look()?;
         let died = self.give_up()?;
         self.drop_aged()?;

@@ -32,6 +32,7 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     let mut shard_options = ShardOptions::default();
     shard_options.retention_ms = KEEP_UNTIL_TRIMMED;
     shard_options.segment_bytes = options.segment_bytes;
+    shard_options.prewrite_bytes = options.prewrite_bytes;
     let shard = shard(&engine, MESSAGES, shard_options)?;
     let mut snapshot_options = ShardOptions::default();
     snapshot_options.retention_ms = KEEP_UNTIL_TRIMMED;

@@ -33,6 +33,10 @@ pub struct QueueOptions {
     /// After so many bytes of log the state is written down: an opening after a crash reads no more
     /// than that. Default 16 MiB, at least 4 KiB.
     pub snapshot_bytes: u64,
+    /// How far ahead of the messages space is filled with zeros while the queue is busy, in bytes.
+    /// Default 8 MiB; 0 switches it off. See
+    /// [`ShardOptions::prewrite_bytes`](mainstem_log::ShardOptions::prewrite_bytes).
+    pub prewrite_bytes: u64,
     /// Who frees space, wakes those who wait for a time, and gives up on messages. Default: a thread
     /// of the queue.
     pub upkeep: Upkeep,
@@ -96,6 +100,7 @@ impl Default for QueueOptions {
             dedup_ids_max: 1_000_000,
             window: 100_000,
             snapshot_bytes: 16 << 20,
+            prewrite_bytes: 8 << 20,
             upkeep: Upkeep::default(),
         }
     }

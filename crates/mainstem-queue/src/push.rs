@@ -142,9 +142,9 @@ impl Core {
                 (None, Some(id)) => {
                     let live = match &mut live {
                         Some(live) => live,
-                        none => none.insert(self.live()?),
+                        none => none.insert(self.live().map_err(QueueError::after_commit)?),
                     };
-                    live.catch_up()?;
+                    live.catch_up().map_err(QueueError::after_commit)?;
                     let arrived_ms = 0;
                     live.state.dedup.find(id, arrived_ms).unwrap_or(own)
                 }

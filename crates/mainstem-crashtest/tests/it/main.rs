@@ -13,8 +13,9 @@ mod history;
 #[cfg(test)]
 mod kill_tells_right_from_wrong;
 #[cfg(test)]
-mod readers_in_the_writer_notice_a_wrong_record;
+mod queue;
 #[cfg(test)]
+mod readers_in_the_writer_notice_a_wrong_record;
 mod rot;
 #[cfg(test)]
 mod sim;

@@ -64,7 +64,10 @@ fn a_rolled_shard_can_be_trimmed_to_nothing() {
     let sim = Sim::new(1);
     let engine = kit::open_sim(&sim);
     let shard = engine.create_shard(&kit::name("s"), options()).unwrap();
-    assert!(!shard.roll().unwrap(), "an empty segment need not be sealed");
+    assert!(
+        !shard.roll().unwrap(),
+        "an empty segment need not be sealed"
+    );
     kit::append(&shard, b"one").unwrap();
     assert!(shard.roll().unwrap());
     assert_eq!(shard.trim_before(shard.durable_end()).unwrap(), 1);
@@ -89,8 +92,7 @@ fn a_power_cut_leaves_no_hole() {
     drop((shard, engine));
     for at in before..=end {
         for seed in 0..40 {
-            let world =
-                sim.power_loss(at, &mut Choices::random(seed), Strictness::StrictPosix);
+            let world = sim.power_loss(at, &mut Choices::random(seed), Strictness::StrictPosix);
             let engine = kit::open_sim(&world);
             let shard = engine.shard(&kit::name("s"), options()).unwrap();
             let found = kit::read_all(&shard);

@@ -1,5 +1,12 @@
 //! The queue, as a program uses it.
 
+#[cfg(test)]
 mod a_message_is_delivered_until_it_is_acknowledged;
+#[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod limits_hold;
+#[cfg(test)]
+mod those_who_wait_are_woken;
+#[cfg(test)]
 mod what_was_acknowledged_survives;

@@ -1,0 +1,177 @@
+//! Threads and tasks that wait for messages, on a real disk with real threads.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use mainstem_env::sim::Sim;
+use mainstem_queue::{ConsumerOptions, Message, Queue, QueueOptions};
+
+use crate::kit::{self, NOW, SECOND};
+
+/// Long enough that nobody waits it out who is woken.
+const LONG: Duration = Duration::from_secs(120);
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+fn real() -> (tempfile::TempDir, Queue) {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = Queue::open(dir.path().join("q"), QueueOptions::default()).unwrap();
+    (dir, queue)
+}
+
+#[test]
+fn each_message_goes_to_one_of_many_threads() {
+    let (_dir, queue) = real();
+    let taken = AtomicU64::new(0);
+    let sum = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let (queue, taken, sum) = (&queue, &taken, &sum);
+            scope.spawn(move || {
+                let consumer = kit::main_of(queue);
+                while taken.load(Ordering::SeqCst) < 400 {
+                    let wait = if worker % 2 == 0 { LONG } else { SECOND / 20 };
+                    let delivery = if worker < 4 {
+                        consumer.receive(wait).unwrap()
+                    } else {
+                        block_on(consumer.receive_async(wait)).unwrap()
+                    };
+                    let Some(delivery) = delivery else { continue };
+                    let text = std::str::from_utf8(delivery.payload()).unwrap();
+                    if text == "end" {
+                        delivery.ack().unwrap();
+                        break;
+                    }
+                    sum.fetch_add(text.parse().unwrap(), Ordering::SeqCst);
+                    taken.fetch_add(1, Ordering::SeqCst);
+                    delivery.ack().unwrap();
+                }
+            });
+        }
+        for n in 0..400 {
+            if n % 3 == 0 {
+                block_on(queue.push_async(n.to_string())).unwrap();
+            } else {
+                queue.push(n.to_string()).unwrap();
+            }
+        }
+        for _ in 0..8 {
+            queue.push("end").unwrap();
+        }
+    });
+    assert_eq!(sum.load(Ordering::SeqCst), (0..400).sum::<u64>());
+}
+
+#[test]
+fn a_delayed_message_wakes_whoever_waits() {
+    let (_dir, queue) = real();
+    let consumer = kit::main_of(&queue);
+    queue.push(Message::new("soon").delay(SECOND / 20)).unwrap();
+    assert!(consumer.receive(LONG).unwrap().is_some());
+    queue.push(Message::new("soon").delay(SECOND / 20)).unwrap();
+    assert!(block_on(consumer.receive_async(LONG)).unwrap().is_some());
+}
+
+#[test]
+fn a_lease_that_runs_out_wakes_whoever_waits() {
+    let (_dir, queue) = real();
+    let mut options = ConsumerOptions::default();
+    options.visibility = SECOND / 20;
+    let consumer = queue.main_consumer(options).unwrap();
+    queue.push("a").unwrap();
+    let first = kit::take(&consumer);
+    let second = consumer.receive(LONG).unwrap().expect("it comes back");
+    assert_eq!(second.id(), first.id());
+    let third = block_on(consumer.receive_async(LONG))
+        .unwrap()
+        .expect("again");
+    assert_eq!(third.attempts(), 3);
+}
+
+#[test]
+fn waiting_ends_with_its_time() {
+    let (_dir, queue) = real();
+    let consumer = kit::main_of(&queue);
+    assert!(consumer.receive(SECOND / 50).unwrap().is_none());
+    assert!(
+        block_on(consumer.receive_async(SECOND / 50))
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn waiting_ends_with_the_queue() {
+    let (_dir, queue) = real();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| kit::main_of(&queue).receive(LONG));
+        let task = scope.spawn(|| block_on(kit::main_of(&queue).receive_async(LONG)));
+        queue.push(Message::new("later").delay(LONG)).unwrap();
+        queue.close().unwrap();
+        assert!(waits.join().unwrap().is_err());
+        assert!(task.join().unwrap().is_err());
+    });
+}
+
+/// Polls a future once and drops it.
+fn poll_once<T>(future: impl Future<Output = T>) -> bool {
+    let mut future: Pin<Box<dyn Future<Output = T>>> = Box::pin(future);
+    let mut context = Context::from_waker(Waker::noop());
+    future.as_mut().poll(&mut context).is_ready()
+}
+
+#[test]
+fn a_task_that_is_dropped_keeps_no_message() {
+    let (_dir, queue) = real();
+    let consumer = kit::main_of(&queue);
+    let mut pushed = 0_u64;
+    let mut seen = BTreeSet::new();
+    for _ in 0..50 {
+        queue.push("a").unwrap();
+        pushed += 1;
+        // Dropped as it waits for the delivery to be written down, mostly.
+        poll_once(consumer.receive_async(LONG));
+        poll_once(consumer.receive_async(LONG));
+        let delivery = consumer.receive(LONG).unwrap().expect("nobody has it");
+        seen.insert(delivery.id());
+        let receipt = delivery.receipt();
+        poll_once(consumer.ack_async(receipt));
+    }
+    // What the dropped acknowledgements came to, either way, ends well.
+    while let Some(delivery) = consumer.receive(SECOND / 10).unwrap() {
+        seen.insert(delivery.id());
+        delivery.ack().unwrap();
+    }
+    assert_eq!(u64::try_from(seen.len()).unwrap(), pushed);
+}
+
+#[test]
+fn a_simulated_queue_never_waits_for_real_time() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    assert!(kit::main_of(&queue).receive(NOW).unwrap().is_none());
+}
