@@ -14,6 +14,14 @@ pub enum QueueError {
         /// The queue's directory.
         path: PathBuf,
     },
+    /// The directory holds something else, which is left as it is.
+    #[error("{} is no queue: it holds the log {found:?}", path.display())]
+    NotAQueue {
+        /// The directory.
+        path: PathBuf,
+        /// A log in it that no queue has.
+        found: String,
+    },
     /// The receipt is not, or no longer, good: the message was acknowledged, dropped or is dead, or it
     /// was delivered again since.
     #[error("the receipt is stale: its message is done with, or was delivered again")]
@@ -91,7 +99,8 @@ impl QueueError {
         match self {
             Self::InUse { .. } | Self::Full { .. } | Self::DeduplicationFull { .. } => true,
             Self::Log(error) => error.is_retryable(),
-            Self::StaleReceipt
+            Self::NotAQueue { .. }
+            | Self::StaleReceipt
             | Self::NoSuchConsumer { .. }
             | Self::Invalid { .. }
             | Self::Damaged { .. }
@@ -108,6 +117,7 @@ impl QueueError {
             Self::Log(error) => error.outcome(),
             Self::Panicked | Self::NotNoted(_) => Outcome::Unknown,
             Self::InUse { .. }
+            | Self::NotAQueue { .. }
             | Self::StaleReceipt
             | Self::Full { .. }
             | Self::DeduplicationFull { .. }

@@ -16,10 +16,38 @@ use crate::live::Live;
 use crate::options::{Leases, QueueOptions, Upkeep};
 use crate::state::apply::State;
 
+/// Where a data directory has its shards. Source: `docs/format.md`.
+const SHARDS: &str = "shards";
 /// The shard that holds messages and what happened to them.
 const MESSAGES: &str = "messages";
 /// The shard that holds the state as it was at times.
 const SNAPSHOTS: &str = "snapshots";
+
+/// Returns whether there is a queue in `dir`, by what lies there: nothing is opened or locked.
+pub(crate) fn exists(env: &Env, dir: &Path) -> Result<bool, QueueError> {
+    let shard = dir.join(SHARDS).join(MESSAGES);
+    let found = env.fs.metadata(&shard).map_err(|source| {
+        QueueError::Log(LogError::Io {
+            action: "look at",
+            path: shard.clone(),
+            source: Arc::new(source),
+        })
+    })?;
+    Ok(found.is_some_and(|it| it.is_dir))
+}
+
+/// Refuses the directory of something else, such as a server's: a queue's has no other shards.
+fn check_is_ours(engine: &Engine, dir: &Path) -> Result<(), QueueError> {
+    let names = engine.shard_names()?;
+    let is_ours = |name: &ShardName| [MESSAGES, SNAPSHOTS].contains(&name.as_str());
+    match names.iter().find(|name| !is_ours(name)) {
+        None => Ok(()),
+        Some(other) => Err(QueueError::NotAQueue {
+            path: dir.to_path_buf(),
+            found: other.to_string(),
+        }),
+    }
+}
 
 /// Opens the queue in `dir`, or makes one.
 pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<Core>, QueueError> {
@@ -29,6 +57,7 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
         engine_options.maintenance = Maintenance::ByCaller;
     }
     let engine = Engine::open(env, dir, engine_options)?;
+    check_is_ours(&engine, dir)?;
     let mut shard_options = ShardOptions::default();
     shard_options.retention_ms = KEEP_UNTIL_TRIMMED;
     shard_options.segment_bytes = options.segment_bytes;

@@ -82,11 +82,20 @@ impl Queue {
     /// one process.
     ///
     /// # Errors
-    /// [`QueueError::InUse`] if it is open already; [`QueueError::Invalid`] if an option is out of its
-    /// range; [`QueueError::Unsupported`] if a newer version wrote it; [`QueueError::Log`] and
+    /// [`QueueError::InUse`] if it is open already; [`QueueError::NotAQueue`] if the directory is that of
+    /// something else; [`QueueError::Invalid`] if an option is out of its range; [`QueueError::Unsupported`] if a newer version wrote it; [`QueueError::Log`] and
     /// [`QueueError::Damaged`] if what is stored is damaged or cannot be read.
     pub fn open(dir: impl AsRef<Path>, options: QueueOptions) -> Result<Self, QueueError> {
         Self::open_in(&Env::real(), dir.as_ref(), options)
+    }
+
+    /// Returns whether there is a queue in the directory `dir`, open or not: for those who do not want
+    /// [`Queue::open`] to make one.
+    ///
+    /// # Errors
+    /// [`QueueError::Log`] if that cannot be found out.
+    pub fn exists(dir: impl AsRef<Path>) -> Result<bool, QueueError> {
+        open::exists(&Env::real(), dir.as_ref())
     }
 
     /// As [`Queue::open`], in a world of the caller's choice: a simulated one, for tests.

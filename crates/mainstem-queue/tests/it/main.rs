@@ -1,6 +1,8 @@
 //! The queue, as a program uses it.
 
 #[cfg(test)]
+mod a_directory_holds_a_queue_or_something_else;
+#[cfg(test)]
 mod a_message_is_delivered_until_it_is_acknowledged;
 #[cfg(test)]
 mod kit;
