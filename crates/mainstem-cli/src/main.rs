@@ -1,9 +1,11 @@
 //! The `mainstem` command.
 //!
-//! `serve` runs the server; `log` works on a data directory without one.
+//! `serve` runs the server; `log` works on a data directory without one; `queue` works on a durable
+//! queue in a directory.
 
 mod config;
 mod log;
+mod queue;
 mod report;
 mod serve;
 
@@ -31,6 +33,7 @@ enum Command {
     /// Work on the logs of a data directory that no server has open.
     #[command(subcommand)]
     Log(log::Log),
+    Queue(queue::Command),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Log(log) => log.run(),
+        Command::Queue(queue) => queue.run(),
     };
     match result {
         Ok(code) => code,
