@@ -59,3 +59,9 @@ pub use queue::Queue;
 pub use receipt::Receipt;
 pub use stats::{ConsumerStats, QueueStats};
 pub use transaction::{Transaction, VALUE_BYTES_MAX, VALUE_KEY_BYTES_MAX};
+
+/// The program in the guide, so that it compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/queue.md")]
+#[derive(Debug)]
+pub struct Guide;

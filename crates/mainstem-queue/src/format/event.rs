@@ -455,4 +455,33 @@ mod tests {
         out.u8(ACKED).u32(1).u32(u32::MAX);
         assert_eq!(Event::read(&out.0), Err(EventError::Malformed));
     }
+
+    /// The dump in `docs/format-queue.md`, position and text left out.
+    fn documented() -> Vec<u8> {
+        let page = include_str!("../../../../docs/format-queue.md");
+        let dump = page.split("```hexdump\n").nth(1).unwrap();
+        let dump = dump.split("```").next().unwrap();
+        let columns = dump
+            .lines()
+            .flat_map(|line| line.get(10..58).unwrap().split_whitespace());
+        columns
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn golden_message_is_the_documented_one() {
+        let message = Event::Message(MessageRecord {
+            topic: 0,
+            due_ms: 0,
+            dedup: None,
+            key: b"table 4",
+            carried: None,
+            payload: b"coffee",
+        });
+        let mut out = Writer::default();
+        message.write(&mut out);
+        assert_eq!(out.0, documented());
+        assert_eq!(Event::read(&documented()), Ok(message));
+    }
 }
