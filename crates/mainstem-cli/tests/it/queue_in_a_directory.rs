@@ -192,7 +192,7 @@ fn a_measurement_leaves_nothing_behind() {
         .unwrap();
     let table = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for row in ["push  ", "receive + ack", "push to ack"] {
+    for row in ["push  ", "receive, ack", "push, rcv, ack"] {
         let row = table.lines().find(|line| line.starts_with(row)).unwrap();
         assert!(row.contains(" 50 "), "{row}");
     }

@@ -61,7 +61,7 @@ fn usage_that_means_nothing() {
         ("redrive", &[]),
         ("redrive", &["--all", "--id", "1"]),
         ("discard", &[]),
-        ("bench", &["--bytes", "1"]),
+        ("bench", &["--bytes", "0"]),
     ] {
         let output = kit.run(action, arguments);
         assert_eq!(output.status.code(), Some(2), "{action} {arguments:?}");

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use mainstem_env::{Elapsed, Env};
-use mainstem_queue::{ConsumerOptions, Queue};
+use mainstem_env::Env;
+use mainstem_queue::{Consumer, ConsumerOptions, Queue};
 
 use super::Measured;
 
@@ -18,7 +18,7 @@ pub(super) struct Load<'a> {
     pub(super) queue: &'a Queue,
     pub(super) progress: &'a Progress,
     pub(super) messages: u64,
-    /// The length of a message; at least that of the time that it begins with.
+    /// The length of a message.
     pub(super) bytes: usize,
 }
 
@@ -33,8 +33,6 @@ pub(super) struct Progress {
 struct Shared {
     begun: AtomicU64,
     done: AtomicU64,
-    /// When the last one was done, in ns of elapsed time.
-    done_ns: AtomicU64,
     is_stopped: AtomicBool,
     /// Whether the measurement is over, so that nobody need look at it any more.
     is_over: AtomicBool,
@@ -59,15 +57,7 @@ impl Progress {
     fn reset(&self) {
         self.shared.begun.store(0, Ordering::Relaxed);
         self.shared.done.store(0, Ordering::Relaxed);
-        self.shared.done_ns.store(0, Ordering::Relaxed);
         self.shared.is_over.store(false, Ordering::Relaxed);
-    }
-
-    /// Notes that a message is done, and when.
-    fn note(&self, at: Elapsed) {
-        let ns = u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX);
-        self.shared.done_ns.fetch_max(ns, Ordering::Relaxed);
-        self.shared.done.fetch_add(1, Ordering::Relaxed);
     }
 
     fn done(&self) -> u64 {
@@ -88,27 +78,33 @@ impl Progress {
 }
 
 const SHOW_EVERY: Duration = Duration::from_millis(100);
-/// For how long a consumer waits before it looks whether all is done.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The longest that a message which was pushed is waited for.
+const WAIT: Duration = Duration::from_mins(1);
+
+/// What a thread does with one message after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// It pushes one.
+    Push,
+    /// It receives and acknowledges one.
+    Receive,
+    /// It pushes one, and receives and acknowledges one, not always the same.
+    Both,
+}
 
 impl Load<'_> {
-    /// Has producers push all messages, and consumers take them out again; latencies are those of the
-    /// consumers if there are any.
-    pub(super) fn run(&self, name: &str, producers: usize, consumers: usize) -> Result<Measured> {
+    /// Has threads do one step after the other until all messages are done.
+    pub(super) fn run(&self, name: &str, step: Step, threads: usize) -> Result<Measured> {
         self.progress.reset();
-        let is_both = producers > 0 && consumers > 0;
         let start = self.env.clock.elapsed();
         let (latencies, took) = thread::scope(|scope| {
             scope.spawn(|| self.progress.show(self.env, name, self.messages));
-            let pushing: Vec<_> = (0..producers)
-                .map(|_| scope.spawn(|| self.stopping(|| self.push(!is_both))))
-                .collect();
-            let taking: Vec<_> = (0..consumers)
-                .map(|_| scope.spawn(|| self.stopping(|| self.take(is_both))))
+            let threads: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| self.repeat(step)))
                 .collect();
             let mut all = Vec::new();
             let mut first_error = None;
-            for thread in pushing.into_iter().chain(taking) {
+            for thread in threads {
                 let done = thread
                     .join()
                     .unwrap_or_else(|_| Err(anyhow!("a thread of the measurement panicked")));
@@ -117,9 +113,7 @@ impl Load<'_> {
                     Err(error) => first_error = first_error.or(Some(error)),
                 }
             }
-            // Consumers who find nothing any more end later than the last message.
-            let done_ns = self.progress.shared.done_ns.load(Ordering::Relaxed);
-            let took = Elapsed(Duration::from_nanos(done_ns)).since(start);
+            let took = self.env.clock.elapsed().since(start);
             self.progress.shared.is_over.store(true, Ordering::Relaxed);
             match first_error {
                 None => Ok((all, took)),
@@ -130,55 +124,35 @@ impl Load<'_> {
         Ok(Measured { took, latencies })
     }
 
-    /// Stops all threads if one fails.
-    fn stopping(&self, work: impl FnOnce() -> Result<Vec<Duration>>) -> Result<Vec<Duration>> {
-        work().inspect_err(|_| self.progress.stop())
-    }
-
-    /// Pushes one message after the other.
-    fn push(&self, is_counted: bool) -> Result<Vec<Duration>> {
+    /// Does steps until all messages are done; stops all threads if one fails.
+    fn repeat(&self, step: Step) -> Result<Vec<Duration>> {
         let shared = &self.progress.shared;
         let mut latencies = Vec::new();
+        let consumer = self.queue.main_consumer(ConsumerOptions::default())?;
         while !self.progress.is_stopped()
             && shared.begun.fetch_add(1, Ordering::Relaxed) < self.messages
         {
             let start = self.env.clock.elapsed();
-            let mut payload = vec![b'm'; self.bytes];
-            let nanos = u64::try_from(start.0.as_nanos())?.to_le_bytes();
-            for (byte, of_time) in payload.iter_mut().zip(nanos) {
-                *byte = of_time;
-            }
-            self.queue.push(payload)?;
-            if is_counted {
-                let end = self.env.clock.elapsed();
-                latencies.push(end.since(start));
-                self.progress.note(end);
-            }
+            self.do_step(step, &consumer)
+                .inspect_err(|_| self.progress.stop())?;
+            latencies.push(self.env.clock.elapsed().since(start));
+            shared.done.fetch_add(1, Ordering::Relaxed);
         }
         Ok(latencies)
     }
 
-    /// Receives and acknowledges one message after the other.
-    fn take(&self, is_since_push: bool) -> Result<Vec<Duration>> {
-        let consumer = self.queue.main_consumer(ConsumerOptions::default())?;
-        let mut latencies = Vec::new();
-        while !self.progress.is_stopped() && self.progress.done() < self.messages {
-            let start = self.env.clock.elapsed();
-            let Some(delivery) = consumer.receive(LOOK_EVERY)? else {
-                continue;
-            };
-            delivery.ack()?;
-            let start = if is_since_push {
-                let head = delivery.payload().first_chunk::<8>();
-                let nanos = head.context("a message without its time")?;
-                Elapsed(Duration::from_nanos(u64::from_le_bytes(*nanos)))
-            } else {
-                start
-            };
-            let end = self.env.clock.elapsed();
-            latencies.push(end.since(start));
-            self.progress.note(end);
+    /// Does one step.
+    fn do_step(&self, step: Step, consumer: &Consumer) -> Result<()> {
+        if matches!(step, Step::Push | Step::Both) {
+            self.queue.push(vec![b'm'; self.bytes])?;
         }
-        Ok(latencies)
+        if matches!(step, Step::Receive | Step::Both) {
+            // There is a message for each step: it was pushed before.
+            let delivery = consumer.receive(WAIT)?;
+            delivery
+                .context("a message was pushed and is not there")?
+                .ack()?;
+        }
+        Ok(())
     }
 }

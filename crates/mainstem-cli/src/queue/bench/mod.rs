@@ -14,7 +14,7 @@ use clap::Args;
 use mainstem_env::Env;
 use mainstem_queue::{Queue, QueueOptions};
 
-use load::{Load, Progress};
+use load::{Load, Progress, Step};
 use scratch::Scratch;
 
 use super::selection::closing;
@@ -22,9 +22,10 @@ use super::selection::closing;
 /// Measure how fast messages are pushed, and received and acknowledged, durably.
 ///
 /// Makes a queue in a new directory inside DIR and removes it at the end, also after Ctrl-C. Measures
-/// three things, one after the other: pushes alone; receives and acknowledgements of what was pushed;
-/// and both at once, where the latency is from the begin of a message's push to the end of its
-/// acknowledgement. Each call is about a single message and returns when that is synced.
+/// three things, one after the other: pushes; receives and acknowledgements of what was pushed; and
+/// the round trip, where each of as many threads as there are producers or consumers, whichever is
+/// more, pushes a message, receives one and acknowledges it. Each call is about a single message and
+/// returns when that is synced.
 ///
 /// What is measured is the disk that DIR is on, and in many systems /tmp is no disk but memory.
 #[derive(Debug, Args)]
@@ -49,7 +50,7 @@ pub(crate) struct Bench {
     messages: u64,
     /// The length of a message, in bytes
     #[arg(long, value_name = "COUNT", default_value_t = 256,
-        value_parser = clap::value_parser!(u32).range(8..=1 << 20))]
+        value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     bytes: u32,
 }
 
@@ -88,12 +89,13 @@ impl Bench {
             bytes: usize::try_from(self.bytes)?,
         };
         println!("{}", table::HEAD);
-        for (name, producers, consumers) in [
-            ("push", self.producers, 0),
-            ("receive + ack", 0, self.consumers),
-            ("push to ack", self.producers, self.consumers),
+        let both = self.producers.max(self.consumers);
+        for (name, step, threads) in [
+            ("push", Step::Push, self.producers),
+            ("receive, ack", Step::Receive, self.consumers),
+            ("push, rcv, ack", Step::Both, both),
         ] {
-            let measured = load.run(name, producers.into(), consumers.into())?;
+            let measured = load.run(name, step, threads.into())?;
             if progress.is_stopped() {
                 return Ok(false);
             }
