@@ -1,0 +1,138 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+pub(crate) const HELP: &str = "\
+Measures Mainstem beside other embedded stores.
+
+  queue            durable queues; with these options:
+    --rounds N     rounds of each measurement (default 5; of the long ones at most 3)
+    --quick        2 short rounds of little data
+    --only ROW     only rows whose name contains ROW (push, round trip, drain, reopen, disk);
+                   may be repeated
+    --peer NAME    only this peer and ours; may be repeated; nothing is written to --out
+    --messages N   messages that are drained, waiting at a reopening, or pushed for the disk row
+    --dir DIR      where the stores go while they are measured (default: the target directory)
+    --out DIR      where queue.md and queue.json go (default docs/benchmarks of this repository);
+                   rows that were not measured are kept from the file that is there";
+
+/// What to measure, and how.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    /// For how long the threads of one round run.
+    pub(crate) round: Duration,
+    pub(crate) is_quick: bool,
+    pub(crate) dir: PathBuf,
+    pub(crate) out: PathBuf,
+    messages: Option<u64>,
+    only: Vec<String>,
+    peers: Vec<String>,
+}
+
+impl Options {
+    /// Whether the row called `name` was asked for.
+    pub(crate) fn wants_row(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|text| name.contains(text.as_str()))
+    }
+
+    /// Whether the peer called `name` was asked for.
+    pub(crate) fn wants_peer(&self, name: &str) -> bool {
+        self.wants_all_peers() || self.peers.iter().any(|it| it == name)
+    }
+
+    pub(crate) fn wants_all_peers(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// How many messages a row takes that by default takes `usual`.
+    pub(crate) fn messages(&self, usual: u64) -> u64 {
+        let quick = if self.is_quick { usual / 50 } else { usual };
+        self.messages.unwrap_or(quick)
+    }
+
+    /// How many rounds a row takes whose rounds are long.
+    pub(crate) fn long_rounds(&self) -> usize {
+        self.rounds.min(3)
+    }
+}
+
+/// What this process is to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Queue(Options),
+    /// Open a queue, push, say so, and wait to be killed.
+    Hold {
+        peer: String,
+        dir: PathBuf,
+        messages: u64,
+    },
+    Help,
+}
+
+/// The subcommand by which this program starts itself as the process that is killed.
+pub(crate) const HOLD: &str = "hold-queue";
+
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
+    let mut arguments = arguments;
+    match arguments.next().as_deref() {
+        Some("queue") => parse_queue(arguments),
+        Some(HOLD) => {
+            let mut next = || arguments.next().context("hold-queue PEER DIR MESSAGES");
+            let (peer, dir, messages) = (next()?, next()?, next()?);
+            let messages = messages.parse().context("MESSAGES")?;
+            let dir = PathBuf::from(dir);
+            Ok(Task::Hold {
+                peer,
+                dir,
+                messages,
+            })
+        }
+        Some("--help" | "-h") => Ok(Task::Help),
+        other => bail!("unexpected {other:?}\n\n{HELP}"),
+    }
+}
+
+fn parse_queue(mut arguments: impl Iterator<Item = String>) -> Result<Task> {
+    let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let mut options = Options {
+        rounds: 5,
+        round: Duration::from_millis(1500),
+        is_quick: false,
+        dir: target
+            .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target"))),
+        out: PathBuf::from(repository).join("docs/benchmarks"),
+        messages: None,
+        only: Vec::new(),
+        peers: Vec::new(),
+    };
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            let value = arguments.next();
+            value.with_context(|| format!("{argument} needs a value"))
+        };
+        match argument.as_str() {
+            "--quick" => {
+                options.is_quick = true;
+                options.rounds = 2;
+                options.round = Duration::from_millis(300);
+            }
+            "--rounds" => options.rounds = value()?.parse().context("--rounds")?,
+            "--only" => options.only.push(value()?),
+            "--peer" => options.peers.push(value()?),
+            "--messages" => options.messages = Some(value()?.parse().context("--messages")?),
+            "--dir" => options.dir = PathBuf::from(value()?),
+            "--out" => options.out = PathBuf::from(value()?),
+            "--help" | "-h" => return Ok(Task::Help),
+            other => bail!("unexpected argument `{other}`\n\n{HELP}"),
+        }
+    }
+    if options.rounds == 0 || options.messages == Some(0) {
+        bail!("--rounds and --messages must be at least 1");
+    }
+    Ok(Task::Queue(options))
+}
