@@ -46,7 +46,7 @@ pub(crate) fn check(dir: &Path, bytes: u64) -> Result<()> {
         .context("cannot ask for the file system")?
         .f_type;
     // Source: TMPFS_MAGIC in linux/magic.h.
-    if i64::try_from(kind).is_ok_and(|kind| kind == 0x0102_1994) {
+    if kind == 0x0102_1994 {
         bail!(
             "{} lies in memory: nothing is ever synced there; see --dir",
             dir.display()

@@ -77,7 +77,7 @@ fn threads_share_the_messages_of_every_peer() {
 }
 
 fn take(queue: &dyn Queue, most: usize, served: &mut Vec<Vec<u8>>) {
-    let wait = Duration::from_secs(60);
+    let wait = Duration::from_mins(1);
     let some = queue
         .serve(most, wait, &mut |it| served.push(it.to_vec()))
         .unwrap();

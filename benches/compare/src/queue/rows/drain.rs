@@ -21,7 +21,7 @@ pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<C
         while served < messages {
             let mut bytes = 0;
             let some = queue.serve(peer.batch, Duration::ZERO, &mut |message| {
-                bytes += message.len()
+                bytes += message.len();
             })?;
             ensure!(some > 0, "{served} of {messages} messages came");
             ensure!(bytes == some * 100, "{some} messages of {bytes} bytes came");

@@ -11,6 +11,9 @@ use anyhow::Result;
 use super::peer::Peer;
 use crate::report::Figure;
 
+/// Measures a peer once.
+type Measure<'a> = Box<dyn FnMut(&Peer) -> Result<Vec<Figure>> + 'a>;
+
 /// One thing that is measured of every peer.
 pub(crate) struct Case<'a> {
     pub(crate) row: &'static str,
@@ -20,7 +23,7 @@ pub(crate) struct Case<'a> {
     pub(crate) rounds: usize,
     /// Bytes that all peers together may need on the disk at a time.
     pub(crate) bytes: u64,
-    pub(crate) measure: Box<dyn FnMut(&Peer) -> Result<Vec<Figure>> + 'a>,
+    pub(crate) measure: Measure<'a>,
 }
 
 /// Returns a message of `bytes` bytes that compresses badly, as messages of programs that care do.
