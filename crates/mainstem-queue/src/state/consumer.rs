@@ -95,7 +95,7 @@ impl Consumer {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        entry.busy = false;
+        let was_busy = std::mem::replace(&mut entry.busy, false);
         let old = std::mem::replace(&mut entry.status, status.clone());
         let key = entry.key.clone();
         self.untime(id, &old);
@@ -111,13 +111,26 @@ impl Consumer {
                 self.dead.insert(id);
             }
         }
-        if let Some(key) = key {
-            let queue = self.keys.entry(Arc::clone(&key)).or_default();
-            if self.dead.contains(&id) {
-                queue.messages.remove(&id);
-            } else {
-                queue.messages.insert(id);
+        let Some(key) = key else {
+            // Nothing but its status decides, which is new: its time cannot be over. This is the way
+            // of every message of a queue without keys, so it looks nothing up again.
+            match status {
+                Status::Ready => {
+                    self.ready.insert(id);
+                }
+                // What is busy was taken out when it was claimed.
+                _ if was_busy => {}
+                _ => {
+                    self.ready.remove(&id);
+                }
             }
+            return;
+        };
+        let queue = self.keys.entry(Arc::clone(&key)).or_default();
+        if self.dead.contains(&id) {
+            queue.messages.remove(&id);
+        } else {
+            queue.messages.insert(id);
         }
         self.place(id);
     }
@@ -271,10 +284,15 @@ impl Consumer {
 
     /// Notes that a record about a message is under way.
     pub(crate) fn claim(&mut self, id: u64) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.busy = true;
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        entry.busy = true;
+        if entry.key.is_none() {
+            self.ready.remove(&id);
+        } else {
+            self.place(id);
         }
-        self.place(id);
     }
 
     /// Notes that nothing came of the record that was under way.
@@ -311,7 +329,9 @@ impl Consumer {
     pub(crate) fn finish(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.untime(id, &entry.status);
-        self.ready.remove(&id);
+        if !entry.busy {
+            self.ready.remove(&id);
+        }
         if entry.loc != id {
             self.carried.remove(&entry.loc);
         }
