@@ -236,7 +236,8 @@ impl Report {
         page.push_str(
             "\n## Where and when\n\n\
              The load is the average of a minute before and after, the threads of the measurement \
-             included.\n",
+             included. Where it was above the number of processors before, others were at work too: the \
+             rows with one thread then say as much about them as about the queues.\n",
         );
         let mut last = "";
         for case in &self.cases {

@@ -14,8 +14,8 @@ use crate::queue::peer::{Peer, Queue};
 pub(crate) const PEER: Peer = Peer {
     name: "fjall",
     is_durable: true,
-    how: "a batch and then persist(SyncAll) for each push, lease and acknowledgement; threads that \
-          write while another one persists have their batches covered by the next persist",
+    how: "a batch and then persist(SyncAll) for each push, lease and acknowledgement; a persist covers \
+          what other threads wrote before it, but each thread persists for itself",
     batch: 10_000,
     open,
 };
