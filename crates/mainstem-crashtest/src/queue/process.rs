@@ -41,7 +41,7 @@ impl Process {
         let mut consumers = Vec::with_capacity(CONSUMERS);
         for (name, topic) in [("main", "main"), ("second", "main"), ("main", OUT)] {
             let mut options = ConsumerOptions::default();
-            options.topic = topic.to_owned();
+            topic.clone_into(&mut options.topic);
             options.visibility = Duration::from_millis(VISIBILITY_MS);
             options.attempts_max = u32::MAX;
             consumers.push(queue.consumer(name, options)?);

@@ -1,8 +1,8 @@
 //! The embedded queue on a simulated disk.
 
 use mainstem_crashtest::queue::{Plan, Run};
+use mainstem_crashtest::sim::State;
 use mainstem_crashtest::sim::explore::{Extent, Tally, explore, replay};
-use mainstem_crashtest::sim::{State, Workload};
 
 /// Every moment of some random work, with several states of the disk at each.
 #[test]
