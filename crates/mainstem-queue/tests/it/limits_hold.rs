@@ -136,7 +136,7 @@ fn what_is_too_old_goes() {
     queue.push("old").unwrap();
     sim.advance(5 * SECOND);
     queue.push("young").unwrap();
-    sim.advance(Duration::from_millis(5_000));
+    sim.advance(5 * SECOND);
     queue.upkeep().unwrap();
     assert_eq!(queue.stats().unwrap().dropped, 0, "not older than allowed");
     sim.advance(Duration::from_millis(1));

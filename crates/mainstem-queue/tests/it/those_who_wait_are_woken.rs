@@ -15,7 +15,7 @@ use mainstem_queue::{ConsumerOptions, Message, Queue, QueueOptions};
 use crate::kit::{self, NOW, SECOND};
 
 /// Long enough that nobody waits it out who is woken.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 struct Unpark(Thread);
 
@@ -127,9 +127,10 @@ fn waiting_ends_with_its_time() {
 #[test]
 fn waiting_ends_with_the_queue() {
     let (_dir, queue) = real();
+    let consumer = kit::main_of(&queue);
     std::thread::scope(|scope| {
-        let waits = scope.spawn(|| kit::main_of(&queue).receive(LONG));
-        let task = scope.spawn(|| block_on(kit::main_of(&queue).receive_async(LONG)));
+        let waits = scope.spawn(|| consumer.receive(LONG));
+        let task = scope.spawn(|| block_on(consumer.receive_async(LONG)));
         queue.push(Message::new("later").delay(LONG)).unwrap();
         queue.close().unwrap();
         assert!(waits.join().unwrap().is_err());
