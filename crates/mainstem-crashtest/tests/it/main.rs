@@ -16,6 +16,7 @@ mod kill_tells_right_from_wrong;
 mod queue;
 #[cfg(test)]
 mod readers_in_the_writer_notice_a_wrong_record;
+#[cfg(test)]
 mod rot;
 #[cfg(test)]
 mod sim;

@@ -10,6 +10,7 @@ mod a_data_directory_has_one_engine;
 mod a_group_of_another_life_is_no_part_of_this_one;
 #[cfg(test)]
 mod a_log_can_be_trimmed_by_its_owner;
+#[cfg(test)]
 mod a_note_of_a_close_is_believed_once;
 #[cfg(test)]
 mod appends_are_numbered_and_read_back;
