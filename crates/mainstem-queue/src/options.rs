@@ -31,7 +31,7 @@ pub struct QueueOptions {
     /// Default 100,000, at least 1. Source: the 120,000 in flight of Amazon SQS, rounded.
     pub window: usize,
     /// After so many bytes of log the state is written down: an opening after a crash reads no more
-    /// than that. Default 16 MiB, at least 4 KiB.
+    /// than that. Default 16 MiB, at least 512 bytes.
     pub snapshot_bytes: u64,
     /// How far ahead of the messages space is filled with zeros while the queue is busy, in bytes.
     /// Default 8 MiB; 0 switches it off. See
@@ -127,10 +127,10 @@ impl QueueOptions {
         check(self.dedup_ids_max > 0, "dedup_ids_max", 0, "at least 1")?;
         check(self.window > 0, "window", 0, "at least 1")?;
         check(
-            self.snapshot_bytes >= 4096,
+            self.snapshot_bytes >= 512,
             "snapshot_bytes",
             self.snapshot_bytes,
-            "at least 4096",
+            "at least 512",
         )?;
         if let Some(bytes) = self.limits.bytes_max {
             let least = segment.saturating_mul(4);

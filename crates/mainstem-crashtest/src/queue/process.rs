@@ -34,7 +34,7 @@ impl Process {
         let mut options = QueueOptions::default();
         options.upkeep = Upkeep::ByCaller;
         options.segment_bytes = 4096;
-        options.snapshot_bytes = 4096;
+        options.snapshot_bytes = 512;
         options.prewrite_bytes = 0;
         options.dedup_window = Duration::from_hours(24);
         let queue = Queue::open_in(&env, Path::new("/queue"), options)?;

@@ -205,5 +205,5 @@ fn wrong_options_are_named() {
         |it| it.dedup_window = Duration::from_hours(25),
         "dedup_window",
     );
-    wrong(|it| it.snapshot_bytes = 4095, "snapshot_bytes");
+    wrong(|it| it.snapshot_bytes = 511, "snapshot_bytes");
 }
