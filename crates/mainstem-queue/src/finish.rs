@@ -6,6 +6,7 @@ use crate::commit::Staged;
 use crate::core::{Core, to_ms};
 use crate::error::QueueError;
 use crate::format::event::Event;
+use crate::format::runs::Runs;
 use crate::receipt::Receipt;
 use crate::state::entry::Status;
 
@@ -55,7 +56,7 @@ impl Core {
             let Some(consumer) = same.first().map(|it| it.consumer) else {
                 continue;
             };
-            let ids: Vec<u64> = same.iter().map(|it| it.id).collect();
+            let ids: Runs = same.iter().map(|it| it.id).collect();
             let pushed = self.push_verdict(consumer, ids, verdict, now_ms, staged);
             if let Err(error) = pushed {
                 live.release(&claims);
@@ -69,7 +70,7 @@ impl Core {
     fn push_verdict(
         &self,
         consumer: u32,
-        ids: Vec<u64>,
+        ids: Runs,
         verdict: Verdict<'_>,
         now_ms: u64,
         staged: &mut Staged,
@@ -93,7 +94,7 @@ impl Core {
             })?,
             Verdict::Reject(reason) => {
                 let reason = shorten(reason, REASON_BYTES_MAX);
-                for id in ids {
+                for id in ids.ids() {
                     staged.push(&Event::Died {
                         consumer,
                         id,
@@ -130,16 +131,11 @@ impl Core {
         if ids.is_empty() {
             return Ok(0);
         }
+        let runs: Runs = ids.iter().copied().collect();
         let event = if is_redriven {
-            Event::Redriven {
-                consumer,
-                ids: ids.clone(),
-            }
+            Event::Redriven { consumer, ids: runs }
         } else {
-            Event::Acked {
-                consumer,
-                ids: ids.clone(),
-            }
+            Event::Acked { consumer, ids: runs }
         };
         staged.push(&event)?;
         for id in &ids {

@@ -126,7 +126,7 @@ impl Core {
         }
         let nonce = live.next_nonce();
         let mut messages = Vec::with_capacity(ids.len());
-        let mut delivered = Vec::with_capacity(ids.len());
+        let mut delivered = Vec::new();
         for id in ids {
             let Live { state, cursors, .. } = &mut *live;
             let entry = state
@@ -136,7 +136,7 @@ impl Core {
             let Some(entry) = entry else { continue };
             let attempts = entry.attempts.saturating_add(1);
             let record = cursors.fetch(crate::state::apply::Reader::Fetch(consumer), entry.loc)?;
-            delivered.push(Delivered { id: *id, attempts });
+            Delivered::add(&mut delivered, *id, attempts);
             messages.push(PickedMessage {
                 id: *id,
                 pushed_ms: entry.pushed_ms,

@@ -4,6 +4,7 @@
 //! version.
 
 use super::bytes::{Reader, Writer};
+use super::runs::{Run, Runs};
 
 /// A hash of a deduplication id.
 pub(crate) type DedupId = [u8; 16];
@@ -25,12 +26,28 @@ pub(crate) struct MessageRecord<'a> {
     pub(crate) payload: &'a [u8],
 }
 
-/// A delivery that is written down.
+/// Deliveries that are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delivered {
-    pub(crate) id: u64,
-    /// Deliveries of this message so far, this one included.
+    pub(crate) run: Run,
+    /// Deliveries of each of these messages so far, this one included.
     pub(crate) attempts: u32,
+}
+
+impl Delivered {
+    /// A delivery of several messages is stored in so many bytes.
+    const BYTES: usize = Run::BYTES + 4;
+
+    /// Adds the delivery of message `id`, for the so-manieth time, to `all`.
+    pub(crate) fn add(all: &mut Vec<Self>, id: u64, attempts: u32) {
+        let is_in = all
+            .last_mut()
+            .is_some_and(|last| last.attempts == attempts && last.run.extend(id));
+        if !is_in {
+            let run = Run::one(id);
+            all.push(Self { run, attempts });
+        }
+    }
 }
 
 /// What a record says.
@@ -46,18 +63,18 @@ pub(crate) enum Event<'a> {
         messages: Vec<Delivered>,
     },
     /// A consumer is done with messages, dead ones included.
-    Acked { consumer: u32, ids: Vec<u64> },
+    Acked { consumer: u32, ids: Runs },
     /// A consumer gave messages back, to be delivered again from a time on.
     Returned {
         consumer: u32,
         due_ms: u64,
-        ids: Vec<u64>,
+        ids: Runs,
     },
     /// A consumer keeps messages for itself until a later time.
     Extended {
         consumer: u32,
         until_ms: u64,
-        ids: Vec<u64>,
+        ids: Runs,
     },
     /// A message is not delivered to a consumer any more.
     Died {
@@ -67,7 +84,7 @@ pub(crate) enum Event<'a> {
         reason: &'a str,
     },
     /// Dead messages are delivered again, as if for the first time.
-    Redriven { consumer: u32, ids: Vec<u64> },
+    Redriven { consumer: u32, ids: Runs },
     /// There is a topic; its number is the next one that is free.
     TopicMade { name: &'a str },
     /// There is a consumer of the topic named; its number is the next one that is free. It gets
@@ -130,20 +147,21 @@ impl<'a> Event<'a> {
                 out.u8(DELIVERED).u32(*consumer).u64(*until_ms).u64(*nonce);
                 out.count(messages.len());
                 for message in messages {
-                    out.u64(message.id).u32(message.attempts);
+                    message.run.write(out);
+                    out.u32(message.attempts);
                 }
             }
-            Self::Acked { consumer, ids } => write_ids(out.u8(ACKED).u32(*consumer), ids),
+            Self::Acked { consumer, ids } => ids.write(out.u8(ACKED).u32(*consumer)),
             Self::Returned {
                 consumer,
                 due_ms,
                 ids,
-            } => write_ids(out.u8(RETURNED).u32(*consumer).u64(*due_ms), ids),
+            } => ids.write(out.u8(RETURNED).u32(*consumer).u64(*due_ms)),
             Self::Extended {
                 consumer,
                 until_ms,
                 ids,
-            } => write_ids(out.u8(EXTENDED).u32(*consumer).u64(*until_ms), ids),
+            } => ids.write(out.u8(EXTENDED).u32(*consumer).u64(*until_ms)),
             Self::Died {
                 consumer,
                 id,
@@ -153,7 +171,7 @@ impl<'a> Event<'a> {
                 out.u8(DIED).u32(*consumer).u64(*id).u64(*at_ms);
                 out.bytes(reason.as_bytes());
             }
-            Self::Redriven { consumer, ids } => write_ids(out.u8(REDRIVEN).u32(*consumer), ids),
+            Self::Redriven { consumer, ids } => ids.write(out.u8(REDRIVEN).u32(*consumer)),
             Self::TopicMade { name } => {
                 out.u8(TOPIC_MADE).bytes(name.as_bytes());
             }
@@ -203,11 +221,11 @@ impl<'a> Event<'a> {
                 until_ms: fields.u64()?,
                 nonce: fields.u64()?,
                 messages: {
-                    let count = fields.count(12)?;
+                    let count = fields.count(Delivered::BYTES)?;
                     let mut messages = Vec::with_capacity(count);
                     for _ in 0..count {
                         messages.push(Delivered {
-                            id: fields.u64()?,
+                            run: Run::read(fields)?,
                             attempts: fields.u32()?,
                         });
                     }
@@ -216,17 +234,17 @@ impl<'a> Event<'a> {
             },
             ACKED => Self::Acked {
                 consumer: fields.u32()?,
-                ids: read_ids(fields)?,
+                ids: Runs::read(fields)?,
             },
             RETURNED => Self::Returned {
                 consumer: fields.u32()?,
                 due_ms: fields.u64()?,
-                ids: read_ids(fields)?,
+                ids: Runs::read(fields)?,
             },
             EXTENDED => Self::Extended {
                 consumer: fields.u32()?,
                 until_ms: fields.u64()?,
-                ids: read_ids(fields)?,
+                ids: Runs::read(fields)?,
             },
             DIED => Self::Died {
                 consumer: fields.u32()?,
@@ -236,7 +254,7 @@ impl<'a> Event<'a> {
             },
             REDRIVEN => Self::Redriven {
                 consumer: fields.u32()?,
-                ids: read_ids(fields)?,
+                ids: Runs::read(fields)?,
             },
             TOPIC_MADE => Self::TopicMade {
                 name: fields.text()?,
@@ -323,22 +341,6 @@ impl<'a> MessageRecord<'a> {
     }
 }
 
-fn write_ids(out: &mut Writer, ids: &[u64]) {
-    out.count(ids.len());
-    for id in ids {
-        out.u64(*id);
-    }
-}
-
-fn read_ids(fields: &mut Reader<'_>) -> Option<Vec<u64>> {
-    let count = fields.count(8)?;
-    let mut ids = Vec::with_capacity(count);
-    for _ in 0..count {
-        ids.push(fields.u64()?);
-    }
-    Some(ids)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,23 +370,29 @@ mod tests {
                 until_ms: 4,
                 nonce: 5,
                 messages: vec![
-                    Delivered { id: 6, attempts: 7 },
-                    Delivered { id: 8, attempts: 1 },
+                    Delivered {
+                        run: Run { first: 6, count: 2 },
+                        attempts: 7,
+                    },
+                    Delivered {
+                        run: Run::one(8),
+                        attempts: 1,
+                    },
                 ],
             },
             Event::Acked {
                 consumer: 1,
-                ids: vec![1, 2, 3],
+                ids: [1, 2, 3, 9].into_iter().collect(),
             },
             Event::Returned {
                 consumer: 1,
                 due_ms: 9,
-                ids: vec![],
+                ids: [].into_iter().collect(),
             },
             Event::Extended {
                 consumer: 2,
                 until_ms: 9,
-                ids: vec![4],
+                ids: [4].into_iter().collect(),
             },
             Event::Died {
                 consumer: 1,
@@ -394,7 +402,7 @@ mod tests {
             },
             Event::Redriven {
                 consumer: 1,
-                ids: vec![3],
+                ids: [3].into_iter().collect(),
             },
             Event::TopicMade { name: "orders" },
             Event::ConsumerMade {

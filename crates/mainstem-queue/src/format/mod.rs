@@ -2,4 +2,5 @@
 
 pub(crate) mod bytes;
 pub(crate) mod event;
+pub(crate) mod runs;
 pub(crate) mod snapshot;

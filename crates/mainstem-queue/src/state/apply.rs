@@ -6,6 +6,7 @@ use super::consumer::Consumer;
 use super::dedup::Dedup;
 use super::entry::Status;
 use crate::format::event::{Event, MessageRecord};
+use crate::format::runs::{Run, Runs};
 
 /// A record as it is read from the log.
 #[derive(Clone, Copy, Debug)]
@@ -191,18 +192,16 @@ impl State {
                 let (until_ms, nonce) = (*until_ms, *nonce);
                 let status = Status::Leased { until_ms, nonce };
                 for message in messages {
-                    let id = message.id;
-                    self.set_all(source, *consumer, &[id], &status)?;
-                    self.update(*consumer, id, |it| it.set_attempts(id, message.attempts));
+                    self.each(source, *consumer, message.run, |it, id| {
+                        it.set_status(id, &status);
+                        it.set_attempts(id, message.attempts);
+                    })?;
                 }
             }
             Event::Acked { consumer, ids } => {
-                for id in ids {
-                    self.see_all(source, *consumer, id.saturating_add(1))?;
-                    self.update(*consumer, *id, |it| {
-                        it.finish(*id);
-                    });
-                }
+                self.all(source, *consumer, ids, |it, id| {
+                    it.finish(id);
+                })?;
             }
             Event::Returned {
                 consumer,
@@ -210,17 +209,15 @@ impl State {
                 ids,
             } => {
                 let until_ms = *due_ms;
-                self.set_all(source, *consumer, ids, &Status::Delayed { until_ms })?;
+                let status = Status::Delayed { until_ms };
+                self.all(source, *consumer, ids, |it, id| it.set_status(id, &status))?;
             }
             Event::Extended {
                 consumer,
                 until_ms,
                 ids,
             } => {
-                for id in ids {
-                    self.see_all(source, *consumer, id.saturating_add(1))?;
-                    self.update(*consumer, *id, |it| it.prolong(*id, *until_ms));
-                }
+                self.all(source, *consumer, ids, |it, id| it.prolong(id, *until_ms))?;
             }
             Event::Died {
                 consumer,
@@ -232,13 +229,15 @@ impl State {
                     at_ms: *at_ms,
                     reason: Box::from(*reason),
                 };
-                self.set_all(source, *consumer, &[*id], &status)?;
+                self.each(source, *consumer, Run::one(*id), |it, id| {
+                    it.set_status(id, &status);
+                })?;
             }
             Event::Redriven { consumer, ids } => {
-                self.set_all(source, *consumer, ids, &Status::Ready)?;
-                for id in ids {
-                    self.update(*consumer, *id, |it| it.set_attempts(*id, 0));
-                }
+                self.all(source, *consumer, ids, |it, id| {
+                    it.set_status(id, &Status::Ready);
+                    it.set_attempts(id, 0);
+                })?;
             }
             Event::TopicMade { name } => {
                 if self.topic(name).is_none() {
@@ -291,25 +290,40 @@ impl State {
         }
     }
 
-    /// Changes the entry of a message, if the consumer has one.
-    fn update(&mut self, consumer: u32, id: u64, change: impl FnOnce(&mut Consumer)) {
-        if let Some(consumer) = self.consumers.get_mut(&consumer)
-            && consumer.entries.contains_key(&id)
-        {
-            change(consumer);
-        }
-    }
-
-    fn set_all<S: Source>(
+    /// Lets a consumer see messages, and changes those of them that it is not done with.
+    fn all<S: Source>(
         &mut self,
         source: &mut S,
         consumer: u32,
-        ids: &[u64],
-        status: &Status,
+        ids: &Runs,
+        mut change: impl FnMut(&mut Consumer, u64),
     ) -> Result<(), S::Error> {
-        for id in ids {
-            self.see_all(source, consumer, id.saturating_add(1))?;
-            self.update(consumer, *id, |it| it.set_status(*id, status));
+        for run in ids.iter() {
+            self.each(source, consumer, run, &mut change)?;
+        }
+        Ok(())
+    }
+
+    /// As [`State::all`], for one run.
+    fn each<S: Source>(
+        &mut self,
+        source: &mut S,
+        consumer: u32,
+        run: Run,
+        mut change: impl FnMut(&mut Consumer, u64),
+    ) -> Result<(), S::Error> {
+        let last = run.last();
+        self.see_all(source, consumer, last.saturating_add(1))?;
+        let Some(consumer) = self.consumers.get_mut(&consumer) else {
+            return Ok(());
+        };
+        let mut next = Some(run.first);
+        while let Some(first) = next
+            && let Some((id, _)) = consumer.entries.range(first..=last).next()
+        {
+            let id = *id;
+            next = id.checked_add(1).filter(|next| *next <= last);
+            change(consumer, id);
         }
         Ok(())
     }
