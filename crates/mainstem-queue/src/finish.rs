@@ -42,12 +42,10 @@ impl Core {
         let mut good: Vec<Receipt> = Vec::with_capacity(receipts.len());
         for receipt in receipts {
             let consumer = live.state.consumers.get_mut(&receipt.consumer);
-            match consumer {
-                Some(it) if it.entry_of(receipt.id, receipt.nonce).is_some() => {
-                    it.claim(receipt.id);
-                    good.push(*receipt);
-                }
-                _ => stale.push(*receipt),
+            if consumer.is_some_and(|it| it.claim_delivered(receipt.id, receipt.nonce)) {
+                good.push(*receipt);
+            } else {
+                stale.push(*receipt);
             }
         }
         let claims: Vec<(u32, u64)> = good.iter().map(|it| (it.consumer, it.id)).collect();
@@ -133,9 +131,15 @@ impl Core {
         }
         let runs: Runs = ids.iter().copied().collect();
         let event = if is_redriven {
-            Event::Redriven { consumer, ids: runs }
+            Event::Redriven {
+                consumer,
+                ids: runs,
+            }
         } else {
-            Event::Acked { consumer, ids: runs }
+            Event::Acked {
+                consumer,
+                ids: runs,
+            }
         };
         staged.push(&event)?;
         for id in &ids {

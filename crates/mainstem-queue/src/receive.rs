@@ -9,6 +9,8 @@ use crate::core::{Core, to_ms};
 use crate::error::QueueError;
 use crate::format::event::{Delivered, Event};
 use crate::live::Live;
+use crate::state::apply::Reader;
+use crate::state::entry::Entry;
 
 /// Messages that were picked for a delivery, which is to be written down.
 #[derive(Debug)]
@@ -25,6 +27,34 @@ pub(crate) struct PickedMessage {
     pub(crate) pushed_ms: u64,
     pub(crate) attempts: u32,
     pub(crate) record: Record,
+}
+
+/// A message that can be delivered.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    id: u64,
+    /// The record that it is in.
+    loc: u64,
+    pushed_ms: u64,
+    /// How often it was delivered before.
+    attempts: u32,
+}
+
+impl Found {
+    fn new(id: u64, entry: &Entry) -> Self {
+        Self {
+            id,
+            loc: entry.loc,
+            pushed_ms: entry.pushed_ms,
+            attempts: entry.attempts,
+        }
+    }
+}
+
+/// Returns what was claimed for a consumer.
+fn claims_of(consumer: u32, found: &[Found], dead: &[u64]) -> Vec<(u32, u64)> {
+    let ids = found.iter().map(|it| it.id).chain(dead.iter().copied());
+    ids.map(|id| (consumer, id)).collect()
 }
 
 /// What is said of a message that was delivered too often.
@@ -44,30 +74,28 @@ impl Core {
         live.catch_up()?;
         let now_ms = self.now_ms();
         live.consumer(consumer)?.expire(now_ms);
-        let mut ids = Vec::new();
+        let mut found = Vec::new();
         let mut dead = Vec::new();
-        while ids.len() < most {
-            let Some(id) = self.next_ready(&mut live, consumer)? else {
-                break;
+        while found.len() < most {
+            let next = match self.claim_next(&mut live, consumer, now_ms) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(error) => {
+                    live.release(&claims_of(consumer, &found, &dead));
+                    return Err(error);
+                }
             };
-            let it = live.consumer(consumer)?;
-            it.claim(id);
-            if it
-                .entries
-                .get(&id)
-                .is_some_and(|entry| entry.attempts >= attempts_max)
-            {
-                dead.push(id);
+            if next.attempts >= attempts_max {
+                dead.push(next.id);
             } else {
-                ids.push(id);
+                found.push(next);
             }
         }
-        if ids.is_empty() && dead.is_empty() {
+        if found.is_empty() && dead.is_empty() {
             return Ok(None);
         }
-        let mut claims: Vec<(u32, u64)> = Vec::with_capacity(ids.len().saturating_add(dead.len()));
-        claims.extend(ids.iter().chain(&dead).map(|id| (consumer, *id)));
-        let picked = self.pick(&mut live, consumer, &ids, &dead, now_ms, visibility);
+        let claims = claims_of(consumer, &found, &dead);
+        let picked = self.pick(&mut live, consumer, &found, &dead, now_ms, visibility);
         match picked {
             Ok(mut picked) => {
                 picked.staged.claims = claims;
@@ -84,24 +112,36 @@ impl Core {
         }
     }
 
-    /// Returns the next message that a consumer can get, looking further into the log if none of those
+    /// Claims the next message that a consumer can get, looking further into the log if none of those
     /// that it saw is free.
-    fn next_ready(&self, live: &mut Live, consumer: u32) -> Result<Option<u64>, QueueError> {
-        let now_ms = self.now_ms();
+    fn claim_next(
+        &self,
+        live: &mut Live,
+        consumer: u32,
+        now_ms: u64,
+    ) -> Result<Option<Found>, QueueError> {
         loop {
             let it = live.consumer(consumer)?;
             if let Some(id) = it.first_ready() {
-                return Ok(Some(id));
+                return Ok(it.claim(id).map(|entry| Found::new(id, entry)));
             }
             if it.tracked() >= self.options.window {
                 return Ok(None);
             }
             let Live { state, cursors, .. } = &mut *live;
-            if !state.see_next(cursors, consumer, u64::MAX)? {
-                return Ok(None);
-            }
-            // What is due already was pushed with a delay that is over.
-            live.consumer(consumer)?.expire(now_ms);
+            match state.see_next(cursors, consumer, u64::MAX, true)? {
+                None => return Ok(None),
+                Some(seen) if seen.is_claimed => {
+                    return Ok(Some(Found {
+                        id: seen.id,
+                        loc: seen.id,
+                        pushed_ms: seen.pushed_ms,
+                        attempts: 0,
+                    }));
+                }
+                // What is due already was pushed with a delay that is over.
+                Some(_) => live.consumer(consumer)?.expire(now_ms),
+            };
         }
     }
 
@@ -110,7 +150,7 @@ impl Core {
         &self,
         live: &mut Live,
         consumer: u32,
-        ids: &[u64],
+        found: &[Found],
         dead: &[u64],
         now_ms: u64,
         visibility: Duration,
@@ -125,21 +165,16 @@ impl Core {
             })?;
         }
         let nonce = live.next_nonce();
-        let mut messages = Vec::with_capacity(ids.len());
+        let mut messages = Vec::with_capacity(found.len());
         let mut delivered = Vec::new();
-        for id in ids {
-            let Live { state, cursors, .. } = &mut *live;
-            let entry = state
-                .consumers
-                .get(&consumer)
-                .and_then(|it| it.entries.get(id));
-            let Some(entry) = entry else { continue };
-            let attempts = entry.attempts.saturating_add(1);
-            let record = cursors.fetch(crate::state::apply::Reader::Fetch(consumer), entry.loc)?;
-            Delivered::add(&mut delivered, *id, attempts);
+        for it in found {
+            let reader = Reader::Fetch(consumer);
+            let record = live.cursors.fetch(reader, it.loc)?;
+            let attempts = it.attempts.saturating_add(1);
+            Delivered::add(&mut delivered, it.id, attempts);
             messages.push(PickedMessage {
-                id: *id,
-                pushed_ms: entry.pushed_ms,
+                id: it.id,
+                pushed_ms: it.pushed_ms,
                 attempts,
                 record,
             });

@@ -202,7 +202,7 @@ impl Core {
                 .consumers
                 .get(&id)
                 .map_or(0, |it| count(it.entries.len()));
-            if seen >= excess || !state.see_next(cursors, id, u64::MAX)? {
+            if seen >= excess || state.see_next(cursors, id, u64::MAX, false)?.is_none() {
                 break;
             }
         }

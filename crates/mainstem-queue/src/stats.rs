@@ -79,7 +79,7 @@ impl Core {
                 .is_some_and(|it| it.entries.is_empty())
             {
                 let crate::live::Live { state, cursors, .. } = &mut *live;
-                state.see_next(cursors, id, u64::MAX)?;
+                state.see_next(cursors, id, u64::MAX, false)?;
             }
             let state = &live.state;
             let Some(consumer) = state.consumers.get(&id) else {

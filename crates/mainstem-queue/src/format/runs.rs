@@ -31,6 +31,11 @@ impl Run {
             .saturating_add(u64::from(self.count).saturating_sub(1))
     }
 
+    /// Returns the numbers.
+    pub(crate) fn ids(self) -> std::ops::RangeInclusive<u64> {
+        self.first..=self.last()
+    }
+
     /// Takes `id` in, if it comes next; returns whether it did.
     pub(crate) fn extend(&mut self, id: u64) -> bool {
         let comes_next = self.last().checked_add(1) == Some(id);
@@ -66,7 +71,7 @@ impl Runs {
 
     /// Returns the numbers, one by one.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.iter().flat_map(|run| run.first..=run.last())
+        self.iter().flat_map(Run::ids)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

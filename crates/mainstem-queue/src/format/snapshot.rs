@@ -189,6 +189,7 @@ fn read_entry(fields: &mut Reader<'_>, consumer: &mut Consumer) -> Option<()> {
         status: Status::Ready,
         key: (!key.is_empty()).then(|| Arc::from(key)),
         busy: false,
+        is_out: false,
     };
     consumer.insert(id, entry, &status);
     Some(())

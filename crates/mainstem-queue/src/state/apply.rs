@@ -54,6 +54,16 @@ pub(crate) struct Topic {
     pub(crate) pushed: u64,
 }
 
+/// A message that a consumer saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) id: u64,
+    /// When it was pushed, in ms.
+    pub(crate) pushed_ms: u64,
+    /// Whether it was claimed.
+    pub(crate) is_claimed: bool,
+}
+
 /// What the records before `applied` add up to.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
@@ -127,17 +137,18 @@ impl State {
         needs.fold(self.applied, u64::min)
     }
 
-    /// Lets a consumer see up to the next message of its topic, or up to `end`; returns whether it saw
-    /// one.
+    /// Lets a consumer see up to the next message of its topic, or up to `end`; returns the one that it
+    /// saw. With `claim` it is claimed if nothing keeps it from being delivered.
     pub(crate) fn see_next<S: Source>(
         &mut self,
         source: &mut S,
         id: u32,
         end: u64,
-    ) -> Result<bool, S::Error> {
+        claim: bool,
+    ) -> Result<Option<Seen>, S::Error> {
         let end = end.min(self.applied);
         let Some(consumer) = self.consumers.get_mut(&id) else {
-            return Ok(false);
+            return Ok(None);
         };
         while consumer.next < end {
             let (repeats, dropped_before) = (&self.repeats, self.dropped_before);
@@ -152,23 +163,28 @@ impl State {
                     return None;
                 }
                 let bytes = u32::try_from(record.bytes.len()).unwrap_or(u32::MAX);
-                consumer.see(record.seq, record.time_ms, bytes, &message);
-                Some(())
+                let (id, pushed_ms) = (record.seq, record.time_ms);
+                let is_claimed = consumer.see(id, pushed_ms, bytes, &message, claim);
+                Some(Seen {
+                    id,
+                    pushed_ms,
+                    is_claimed,
+                })
             })?;
             match seen {
-                Some(Some(())) => return Ok(true),
+                Some(Some(seen)) => return Ok(Some(seen)),
                 Some(None) => {}
                 None => break,
             }
             // What was between here and the next record that is stored is no message of anybody's.
         }
         consumer.next = consumer.next.max(end);
-        Ok(false)
+        Ok(None)
     }
 
     /// Lets a consumer see everything before `end`.
     fn see_all<S: Source>(&mut self, source: &mut S, id: u32, end: u64) -> Result<(), S::Error> {
-        while self.see_next(source, id, end)? {}
+        while self.see_next(source, id, end, false)?.is_some() {}
         Ok(())
     }
 

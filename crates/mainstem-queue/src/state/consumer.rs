@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::entry::{Entry, Status};
+use super::leases::Leases;
 use crate::format::event::MessageRecord;
 
 /// One consumer's progress: everything before `next` is done with, but for the entries.
@@ -21,8 +22,7 @@ pub(crate) struct Consumer {
     pub(crate) entries: BTreeMap<u64, Entry>,
     /// What can be delivered now. Like all below, it follows from the entries and the time.
     ready: BTreeSet<u64>,
-    /// Leases that have not run out, by when they do, in ms.
-    leases: BTreeSet<(u64, u64)>,
+    leases: Leases,
     /// Messages that are not due yet, by when they are, in ms.
     delays: BTreeSet<(u64, u64)>,
     dead: BTreeSet<u64>,
@@ -50,7 +50,7 @@ impl Consumer {
             passed,
             entries: BTreeMap::new(),
             ready: BTreeSet::new(),
-            leases: BTreeSet::new(),
+            leases: Leases::default(),
             delays: BTreeSet::new(),
             dead: BTreeSet::new(),
             keys: HashMap::new(),
@@ -58,23 +58,40 @@ impl Consumer {
         }
     }
 
-    /// Takes up message `id` of this consumer's topic.
-    pub(crate) fn see(&mut self, id: u64, pushed_ms: u64, bytes: u32, message: &MessageRecord<'_>) {
-        let key: Option<Arc<[u8]>> = (!message.key.is_empty()).then(|| Arc::from(message.key));
-        let status = match message.due_ms {
-            0 => Status::Ready,
-            until_ms => Status::Delayed { until_ms },
-        };
-        let entry = Entry {
+    /// Takes up message `id` of this consumer's topic. If nothing keeps it from being delivered, it is
+    /// claimed where `claim` says so; returns whether it was.
+    pub(crate) fn see(
+        &mut self,
+        id: u64,
+        pushed_ms: u64,
+        bytes: u32,
+        message: &MessageRecord<'_>,
+        claim: bool,
+    ) -> bool {
+        let mut entry = Entry {
             loc: id,
             bytes,
             pushed_ms,
             attempts: 0,
             status: Status::Ready,
-            key,
+            key: None,
             busy: false,
+            is_out: false,
+        };
+        if claim && message.key.is_empty() && message.due_ms == 0 {
+            entry.busy = true;
+            self.entries.insert(id, entry);
+            return true;
+        }
+        if !message.key.is_empty() {
+            entry.key = Some(Arc::from(message.key));
+        }
+        let status = match message.due_ms {
+            0 => Status::Ready,
+            until_ms => Status::Delayed { until_ms },
         };
         self.insert(id, entry, &status);
+        false
     }
 
     /// Adds an entry with a status.
@@ -97,13 +114,13 @@ impl Consumer {
         };
         let was_busy = std::mem::replace(&mut entry.busy, false);
         let old = std::mem::replace(&mut entry.status, status.clone());
+        let is_out = matches!(status, Status::Leased { .. });
+        let was_out = std::mem::replace(&mut entry.is_out, is_out);
         let key = entry.key.clone();
-        self.untime(id, &old);
+        self.untime(id, &old, was_out);
         match status {
             Status::Ready => {}
-            Status::Leased { until_ms, .. } => {
-                self.leases.insert((*until_ms, id));
-            }
+            Status::Leased { until_ms, nonce } => self.leases.add(*until_ms, *nonce, id),
             Status::Delayed { until_ms } => {
                 self.delays.insert((*until_ms, id));
             }
@@ -154,11 +171,13 @@ impl Consumer {
         }
     }
 
-    fn untime(&mut self, id: u64, status: &Status) {
+    fn untime(&mut self, id: u64, status: &Status, was_out: bool) {
         match status {
             Status::Ready => {}
-            Status::Leased { until_ms, .. } => {
-                self.leases.remove(&(*until_ms, id));
+            Status::Leased { until_ms, nonce } => {
+                if was_out {
+                    self.leases.remove(*until_ms, *nonce);
+                }
             }
             Status::Delayed { until_ms } => {
                 self.delays.remove(&(*until_ms, id));
@@ -174,7 +193,7 @@ impl Consumer {
         !entry.busy
             && match entry.status {
                 Status::Ready => true,
-                Status::Leased { until_ms, .. } => !self.leases.contains(&(until_ms, id)),
+                Status::Leased { .. } => !entry.is_out,
                 Status::Delayed { until_ms } => !self.delays.contains(&(until_ms, id)),
                 Status::Dead { .. } => false,
             }
@@ -188,7 +207,7 @@ impl Consumer {
         };
         let is_free = self.is_free(id, entry);
         let is_out = match entry.status {
-            Status::Leased { until_ms, .. } => entry.busy || self.leases.contains(&(until_ms, id)),
+            Status::Leased { .. } => entry.busy || entry.is_out,
             Status::Ready | Status::Delayed { .. } => entry.busy,
             // It has left its order.
             Status::Dead { .. } => false,
@@ -239,14 +258,7 @@ impl Consumer {
 
     /// Frees what is due at `now_ms`: leases that ran out, delays that are over. Returns how many.
     pub(crate) fn expire(&mut self, now_ms: u64) -> usize {
-        let mut freed = 0_usize;
-        while let Some((until_ms, id)) = self.leases.first().copied()
-            && until_ms <= now_ms
-        {
-            self.leases.pop_first();
-            self.place(id);
-            freed = freed.saturating_add(1);
-        }
+        let mut freed = self.end_leases_until(now_ms);
         while let Some((until_ms, id)) = self.delays.first().copied()
             && until_ms <= now_ms
         {
@@ -259,17 +271,31 @@ impl Consumer {
 
     /// Ends all leases: those who had them are gone.
     pub(crate) fn end_leases(&mut self) {
-        let leases = std::mem::take(&mut self.leases);
-        for (_, id) in leases {
-            self.place(id);
+        self.end_leases_until(u64::MAX);
+    }
+
+    /// Ends the leases that end by `now_ms`. Returns how many.
+    fn end_leases_until(&mut self, now_ms: u64) -> usize {
+        let mut ended = 0_usize;
+        while let Some((until_ms, nonce, runs)) = self.leases.pop_over(now_ms) {
+            let status = Status::Leased { until_ms, nonce };
+            for id in runs.iter().flat_map(|run| run.ids()) {
+                let entry = self.entries.get_mut(&id);
+                let its = entry.filter(|entry| entry.is_out && entry.status == status);
+                if let Some(entry) = its {
+                    entry.is_out = false;
+                    self.place(id);
+                    ended = ended.saturating_add(1);
+                }
+            }
         }
+        ended
     }
 
     /// Returns when the next lease or delay ends, in ms.
     pub(crate) fn next_timer_ms(&self) -> Option<u64> {
-        let first = |times: &BTreeSet<(u64, u64)>| times.first().map(|(ms, _)| *ms);
-        let (lease, delay) = (first(&self.leases), first(&self.delays));
-        lease.into_iter().chain(delay).min()
+        let delay = self.delays.first().map(|(until_ms, _)| *until_ms);
+        self.leases.first_ms().into_iter().chain(delay).min()
     }
 
     /// Returns the first message that can be delivered.
@@ -282,17 +308,16 @@ impl Consumer {
         self.ready.iter().copied()
     }
 
-    /// Notes that a record about a message is under way.
-    pub(crate) fn claim(&mut self, id: u64) {
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return;
-        };
+    /// Notes that a record about a message is under way; returns its entry.
+    pub(crate) fn claim(&mut self, id: u64) -> Option<&Entry> {
+        let entry = self.entries.get_mut(&id)?;
         entry.busy = true;
-        if entry.key.is_none() {
-            self.ready.remove(&id);
-        } else {
+        if entry.key.is_some() {
             self.place(id);
+        } else if !entry.is_out {
+            self.ready.remove(&id);
         }
+        self.entries.get(&id)
     }
 
     /// Notes that nothing came of the record that was under way.
@@ -305,30 +330,45 @@ impl Consumer {
 
     /// Ends the lease of a message, if it is the one with `nonce`: nobody has the receipt.
     pub(crate) fn abandon(&mut self, id: u64, nonce: u64) {
-        if let Some(entry) = self.entries.get(&id)
-            && let Status::Leased {
-                until_ms,
-                nonce: its,
-            } = entry.status
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if let Status::Leased {
+            until_ms,
+            nonce: its,
+        } = entry.status
             && its == nonce
+            && std::mem::take(&mut entry.is_out)
         {
-            self.leases.remove(&(until_ms, id));
+            self.leases.remove(until_ms, nonce);
             self.place(id);
         }
     }
 
-    /// Returns the entry that a receipt is for: none if the message is done with, dead, or was
-    /// delivered again, or if there is a record about it under way.
-    pub(crate) fn entry_of(&self, id: u64, nonce: u64) -> Option<&Entry> {
-        let entry = self.entries.get(&id)?;
+    /// Notes that a record about a delivered message is under way; returns whether its receipt, with
+    /// `nonce`, is good: not if the message is done with, dead, or was delivered again, or if there is
+    /// a record about it under way.
+    pub(crate) fn claim_delivered(&mut self, id: u64, nonce: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
         let is_its = matches!(entry.status, Status::Leased { nonce: its, .. } if its == nonce);
-        (is_its && !entry.busy).then_some(entry)
+        if !is_its || entry.busy {
+            return false;
+        }
+        if entry.is_out && entry.key.is_none() {
+            // It is among nothing that it would have to be taken out of.
+            entry.busy = true;
+        } else {
+            self.claim(id);
+        }
+        true
     }
 
     /// Is done with a message; returns its entry.
     pub(crate) fn finish(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
-        self.untime(id, &entry.status);
+        self.untime(id, &entry.status, entry.is_out);
         if !entry.busy {
             self.ready.remove(&id);
         }

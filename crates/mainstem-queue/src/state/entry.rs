@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) key: Option<Arc<[u8]>>,
     /// Whether a record about it is under way, which holds off every other one. Not stored.
     pub(crate) busy: bool,
+    /// Whether its lease has not run out. Not stored: it follows from the status and the time.
+    pub(crate) is_out: bool,
 }
 
 /// What may happen to a message next.

@@ -5,3 +5,4 @@ pub(crate) mod apply;
 pub(crate) mod consumer;
 pub(crate) mod dedup;
 pub(crate) mod entry;
+pub(crate) mod leases;
