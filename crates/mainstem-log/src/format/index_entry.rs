@@ -10,6 +10,7 @@ const KIND_MASK: u32 = 7;
 const KIND_GROUP: u32 = 0;
 const KIND_RECORD: u32 = 1;
 const KIND_MARK: u32 = 2;
+const KIND_LAST_GROUP: u32 = 3;
 
 const AT_SEQ: usize = 0;
 const AT_POSITION: usize = 4;
@@ -27,6 +28,8 @@ pub enum Target {
     Record,
     /// The end of the data: everything before it was durable when this was written.
     Mark,
+    /// The header of the last group before that end, so that whoever goes on need not look for it.
+    LastGroup,
 }
 
 /// A statement about a segment that was true, and durable, when it was written.
@@ -50,6 +53,7 @@ impl IndexEntry {
             Target::Group => KIND_GROUP,
             Target::Record => KIND_RECORD,
             Target::Mark => KIND_MARK,
+            Target::LastGroup => KIND_LAST_GROUP,
         };
         let mut block = [0; INDEX_ENTRY_BYTES];
         let mut fields = FieldsMut(&mut block);
@@ -74,6 +78,7 @@ impl IndexEntry {
             KIND_GROUP => Target::Group,
             KIND_RECORD => Target::Record,
             KIND_MARK => Target::Mark,
+            KIND_LAST_GROUP => Target::LastGroup,
             _ => return None,
         };
         Some(Self {
@@ -92,7 +97,12 @@ mod tests {
     #[test]
     fn an_entry_reads_back_and_every_flipped_bit_is_noticed() {
         let salt = Salt(3);
-        for target in [Target::Group, Target::Record, Target::Mark] {
+        for target in [
+            Target::Group,
+            Target::Record,
+            Target::Mark,
+            Target::LastGroup,
+        ] {
             let entry = IndexEntry {
                 seq_offset: 1,
                 position: 4096,

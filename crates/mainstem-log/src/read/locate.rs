@@ -68,7 +68,7 @@ fn search(
     let get = |at: usize| {
         index
             .entry(at)
-            .filter(|entry| entry.target != Target::Mark)
+            .filter(|entry| matches!(entry.target, Target::Group | Target::Record))
             .ok_or(Damaged)
     };
     // Invariant: `before` holds for all entries below `low`, and for none at `high` or above.

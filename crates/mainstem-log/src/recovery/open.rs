@@ -16,6 +16,7 @@ use crate::error::LogError;
 use crate::files::Files;
 use crate::format::footer::{FOOTER_BYTES, Footer};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::format::index_entry::IndexEntry;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, Target};
 use crate::format::manifest::CleanShard;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
@@ -480,6 +481,7 @@ fn recover_active(site: &Site<'_>, path: &Path, found: Found) -> Result<Opened, 
         oldest_ms,
         newest_ms,
         index: scan.entries,
+        last_group: scan.last_group,
     };
     let mut active =
         ActiveSegment::resume(site.files, segment, header, tail, index_path, Some(file));
@@ -551,10 +553,9 @@ fn open_clean(
     }
     let index_path = site.dir.join(names::index(clean.segment));
     let mut hints = read_index(&*site.files.env.fs, &index_path, &header)?;
-    hints
-        .entries
-        .retain(|entry| u64::from(entry.position) < clean.data_end);
     let data_end = clean.data_end;
+    let is_before = |entry: &IndexEntry| u64::from(entry.position) < data_end;
+    hints.entries.retain(is_before);
     let segment = Arc::new(Segment::active(
         path,
         header,
@@ -574,6 +575,7 @@ fn open_clean(
         oldest_ms: clean.oldest_ms,
         newest_ms: if has_records { clean.last_time_ms } else { 0 },
         index: hints.entries,
+        last_group: hints.last_group.filter(is_before),
     };
     // The file is opened again by the first append: most shards that are opened are only read.
     drop(file);

@@ -11,12 +11,15 @@ use crate::error::LogError;
 use crate::format::frame;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
 use crate::format::segment_header::SegmentHeader;
+use crate::segment::active::entry;
 use crate::seq::SeqNo;
 
 /// The entries of an `.idx` file that verify, by position, and what its marks say.
 #[derive(Debug, Default)]
 pub(crate) struct IndexHints {
     pub(crate) entries: Vec<IndexEntry>,
+    /// The newest of the groups that were the last one when they were written.
+    pub(crate) last_group: Option<IndexEntry>,
     /// The largest data end that any entry vouches for; 0 if there is none.
     pub(crate) proven_end: u64,
     /// The sequence number after the last record that any entry vouches for; 0 if there is none.
@@ -71,6 +74,13 @@ pub(crate) fn read_index(
                 hints.vouch(position.saturating_add(1), seq.plus(1));
                 hints.entries.push(entry);
             }
+            Target::LastGroup => {
+                hints.vouch(position.saturating_add(1), seq.plus(1));
+                let is_newer = |it: &IndexEntry| entry.position > it.position;
+                if hints.last_group.as_ref().is_none_or(is_newer) {
+                    hints.last_group = Some(entry);
+                }
+            }
         }
     }
     hints.entries.sort_unstable_by_key(|entry| entry.position);
@@ -96,6 +106,8 @@ pub(crate) struct Scan {
     pub(crate) used_end: u64,
     /// Index entries for all that is valid.
     pub(crate) entries: Vec<IndexEntry>,
+    /// The last whole group, if one was read.
+    pub(crate) last_group: Option<IndexEntry>,
     pub(crate) bytes_read: u64,
 }
 
@@ -109,11 +121,14 @@ pub(crate) fn scan(
     let len = file.len().map_err(LogError::io("measure", path))?;
     // A file that lost its end may be shorter than its index knows. What is left of it is read, and
     // nobody is let into what is not there.
-    let begin = hints
+    let groups = hints
         .entries
         .iter()
-        .rev()
-        .find(|entry| entry.target == Target::Group && u64::from(entry.position) < len);
+        .filter(|entry| entry.target == Target::Group)
+        .chain(&hints.last_group);
+    let begin = groups
+        .filter(|entry| u64::from(entry.position) < len)
+        .max_by_key(|entry| entry.position);
     let start = begin.map_or(SegmentHeader::data_start(), |entry| entry.position.into());
     let from = begin.map_or(Place::start_of(header), |entry| Place {
         position: start,
@@ -134,9 +149,21 @@ pub(crate) fn scan(
             .saturating_add(seconds.saturating_mul(1000))
     });
     let mut newest_ms = before_ms;
+    let mut last_group = None;
     let stopped = loop {
+        let at = walker.place().position;
         match walker.next_group(Some(&mut entries))? {
-            Ok(group) => newest_ms = group.newest_ms,
+            Ok(group) => {
+                newest_ms = group.newest_ms;
+                last_group = Some(entry(
+                    header.base,
+                    header.created_ms,
+                    group.header.first,
+                    at,
+                    Target::LastGroup,
+                    group.oldest_ms,
+                ));
+            }
             Err(no_group) => break no_group,
         }
     };
@@ -152,6 +179,7 @@ pub(crate) fn scan(
         later_group,
         used_end,
         entries: entries.into_entries(),
+        last_group,
         bytes_read: walker.bytes_read,
     })
 }

@@ -43,6 +43,8 @@ pub(crate) struct ActiveSegment {
     prewritten: u64,
     /// Where the newest index entry points.
     indexed_upto: u64,
+    /// The last group, if there is one and it is known.
+    last_group: Option<IndexEntry>,
     /// Entries of the group being written; kept for its memory.
     due: Vec<IndexEntry>,
 }
@@ -58,8 +60,10 @@ pub(crate) struct Tail {
     pub(crate) next: SeqNo,
     pub(crate) oldest_ms: u64,
     pub(crate) newest_ms: u64,
-    /// Entries for what is before the data end, in order, marks left out.
+    /// Entries for what is before the data end, in order, without those of its very end.
     pub(crate) index: Vec<IndexEntry>,
+    /// The last group, if there is one and it is known.
+    pub(crate) last_group: Option<IndexEntry>,
 }
 
 /// What a new segment is called and follows.
@@ -142,6 +146,7 @@ impl ActiveSegment {
             oldest_ms: 0,
             newest_ms: 0,
             index: Vec::new(),
+            last_group: None,
         };
         let index_path = dir.join(names::index(birth.base));
         let segment = Segment::active(path, header, data_bytes_max, Arc::clone(files));
@@ -180,6 +185,7 @@ impl ActiveSegment {
                 path: index_path,
                 file: None,
                 slots,
+                buffer: Vec::new(),
                 marked: 0,
                 is_name_durable: false,
                 broken: false,
@@ -193,6 +199,7 @@ impl ActiveSegment {
             newest_ms: tail.newest_ms,
             prewritten: 0,
             indexed_upto,
+            last_group: tail.last_group,
             due: Vec::new(),
         }
     }
@@ -260,7 +267,8 @@ impl ActiveSegment {
             let next = self.next.plus(u64::from(group.records()));
             let end = start.saturating_add(group.byte_len());
             let mark = entry(base, created_ms, next, end, Target::Mark, newest_ms);
-            self.index.record(&self.files, &[], mark, self.header.salt);
+            let ends = (mark, None);
+            self.index.record(&self.files, &[], ends, self.header.salt);
         }
         let durable_upto = if is_planted(Defect::DurableUptoTooFar) {
             start.saturating_add(group.byte_len())
@@ -320,6 +328,9 @@ impl ActiveSegment {
         synced.map_err(fatal)?;
 
         self.chain = chain;
+        let target = Target::LastGroup;
+        let last = entry(base, created_ms, self.next, start, target, oldest_ms);
+        self.last_group = Some(last);
         self.next = self.next.plus(u64::from(group.records()));
         self.data_end = start.saturating_add(group.byte_len());
         if self.oldest_ms == 0 {
@@ -328,9 +339,9 @@ impl ActiveSegment {
         self.newest_ms = newest_ms;
         self.segment
             .publish(self.data_end, self.oldest_ms, self.newest_ms, &self.due);
-        let mark = self.mark();
+        let ends = self.ends();
         self.index
-            .record(&self.files, &self.due, mark, self.header.salt);
+            .record(&self.files, &self.due, ends, self.header.salt);
         Ok(())
     }
 
@@ -377,17 +388,18 @@ impl ActiveSegment {
         self.segment.claim.keep_out(u64::MAX)
     }
 
-    /// Returns the entry that says where the data ends.
-    fn mark(&self) -> IndexEntry {
+    /// Returns the entries that say where the data ends.
+    fn ends(&self) -> Ends {
         let (base, created_ms) = (self.header.base, self.header.created_ms);
-        entry(
+        let mark = entry(
             base,
             created_ms,
             self.next,
             self.data_end,
             Target::Mark,
             self.newest_ms,
-        )
+        );
+        (mark, self.last_group)
     }
 
     /// Makes the index durable, so that recovery need not read what it covers.
@@ -403,9 +415,9 @@ impl ActiveSegment {
     /// Writes the whole index anew, after a recovery.
     pub(crate) fn rewrite_index(&mut self) {
         let entries = self.segment.index_entries();
-        let mark = self.mark();
+        let ends = self.ends();
         self.index
-            .rewrite(&self.files, &entries, mark, self.header.salt);
+            .rewrite(&self.files, &entries, ends, self.header.salt);
     }
 
     /// Closes the descriptors; they are opened again when needed.
@@ -431,14 +443,19 @@ impl ActiveSegment {
     }
 }
 
+/// Where the data ends, and which is the last group before that.
+type Ends = (IndexEntry, Option<IndexEntry>);
+
 /// The `.idx` file beside an active segment. It is a cache: failing to write it costs time at the
 /// next recovery and nothing else, so errors end in a log line.
 #[derive(Debug)]
 struct IndexFile {
     path: PathBuf,
     file: Option<Arc<dyn File>>,
-    /// Entries in the file; the mark lies after them and is overwritten by the next entry.
+    /// Entries in the file; those of its end lie after them and are overwritten by the next ones.
     slots: usize,
+    /// What is being written; kept for its memory.
+    buffer: Vec<u8>,
     /// The data end up to which the file is known durable.
     marked: u64,
     is_name_durable: bool,
@@ -446,35 +463,31 @@ struct IndexFile {
 }
 
 impl IndexFile {
-    /// Adds `entries` and puts `mark` after them. Everything they say is durable already.
-    fn record(&mut self, files: &Files, entries: &[IndexEntry], mark: IndexEntry, salt: Salt) {
+    /// Adds `entries` and puts `ends` after them. Everything they say is durable already.
+    fn record(&mut self, files: &Files, entries: &[IndexEntry], ends: Ends, salt: Salt) {
         if self.broken {
             return;
         }
-        let mut bytes = [0; INDEX_ENTRY_BYTES * 8];
-        let mut slot = self.slots;
-        let mut used = 0;
-        for entry in entries.iter().chain([&mark]) {
-            if used == bytes.len() {
-                self.write(files, &bytes, slot);
-                slot = slot.saturating_add(used / INDEX_ENTRY_BYTES);
-                used = 0;
-            }
-            if let Some(place) = bytes.get_mut(used..used.saturating_add(INDEX_ENTRY_BYTES)) {
-                place.copy_from_slice(&entry.encode(salt));
-            }
-            used = used.saturating_add(INDEX_ENTRY_BYTES);
+        let (mark, last_group) = ends;
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        for entry in entries.iter().chain([&mark]).chain(&last_group) {
+            bytes.extend_from_slice(&entry.encode(salt));
         }
-        self.write(files, bytes.get(..used).unwrap_or_default(), slot);
+        self.write(files, &bytes, self.slots);
+        self.buffer = bytes;
         self.slots = self.slots.saturating_add(entries.len());
     }
 
-    fn rewrite(&mut self, files: &Files, entries: &[IndexEntry], mark: IndexEntry, salt: Salt) {
+    fn rewrite(&mut self, files: &Files, entries: &[IndexEntry], ends: Ends, salt: Salt) {
         self.slots = 0;
-        self.record(files, entries, mark, salt);
+        self.record(files, entries, ends, salt);
+        // It holds a whole index now, and is never to hold as much again.
+        self.buffer = Vec::new();
         let len = self
             .slots
             .saturating_add(1)
+            .saturating_add(usize::from(ends.1.is_some()))
             .saturating_mul(INDEX_ENTRY_BYTES);
         if let Some(file) = &self.file
             && let Err(error) = file.truncate(u64::try_from(len).unwrap_or(u64::MAX))

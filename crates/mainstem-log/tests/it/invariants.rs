@@ -203,8 +203,12 @@ fn i05_no_silent_loss() {
     let sound = sim.process_crash();
 
     let damaged = sound.snapshot();
-    // In the payload of the third record or so; much later ones are whole.
+    // In the payload of the third record or so; much later ones are whole, and prove it.
     damaged.flip_bit(&path, 8 * 500).unwrap();
+    // With the index, an opening reads the last group and no other.
+    let index = path.with_extension("idx");
+    let with_index = damaged.snapshot();
+    damaged.env().fs.unlink(&index).unwrap();
     let before = damaged.read_file(&path).unwrap();
     let engine_of_damaged = open_sim(&damaged);
     let survivor = engine_of_damaged
@@ -238,6 +242,14 @@ fn i05_no_silent_loss() {
         before,
         "and nothing is cut"
     );
+
+    let engine_of_damaged = open_sim(&with_index);
+    let survivor = engine_of_damaged
+        .shard(&name("s"), ShardOptions::default())
+        .unwrap();
+    let (found, error) = read(&survivor, Start::Oldest);
+    assert!((1..20).contains(&found.len()));
+    assert!(matches!(error, Some(LogError::Corrupt { .. })), "{error:?}");
 
     let mut torn = 0;
     for at in 0..6 {

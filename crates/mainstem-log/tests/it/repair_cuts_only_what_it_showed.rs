@@ -81,6 +81,8 @@ fn damage_in_the_active_segment() {
     let (sim, segments) = store();
     let active = segments.last().unwrap();
     sim.flip_bit(active, (64 + 40 + 24 + 5) * 8).unwrap();
+    // With the index, an opening reads the last group and no other.
+    sim.env().fs.unlink(&active.with_extension("idx")).unwrap();
     let engine = open_sim(&sim);
     let shard = engine.shard(&name("s"), small_segments()).unwrap();
     let Some(LogError::ReadOnly { source, .. }) = shard.refusal() else {
