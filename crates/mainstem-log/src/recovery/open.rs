@@ -117,10 +117,6 @@ pub(crate) fn open(site: &Site<'_>, clean: Option<&CleanShard>) -> Result<Opened
         }
         Err(error) => return Err(error),
     };
-    // What is read next must be what is on the disk.
-    if !is_planted(Defect::TailServedUnsynced) {
-        file.sync_data().map_err(LogError::io("sync", &path))?;
-    }
     let hands_off = missing.is_some() || links.is_err();
     let footer = read_footer(&*file, &path, &header)?;
     let is_sealed = match &footer {
@@ -510,12 +506,10 @@ fn explain(scan: &Scan, hints: &IndexHints) -> String {
     format!("{}; {proof}", scan.stopped.what)
 }
 
-/// Makes the valid end of the segment the end of its file, and all before it durable.
+/// Makes the valid end of the segment the end of its file, and all before it durable. Until then nobody
+/// is shown any of it, so one sync does for both.
 fn cut(file: &dyn File, path: &Path, scan: &Scan) -> Result<(), LogError> {
     rewrite(file, path, scan.start, scan.valid_end)?;
-    if !is_planted(Defect::TailServedUnsynced) {
-        file.sync_data().map_err(LogError::io("sync", path))?;
-    }
     file.truncate(scan.valid_end)
         .map_err(LogError::io("truncate", path))?;
     if is_planted(Defect::TailServedUnsynced) {
