@@ -68,6 +68,14 @@ impl Core {
         match result {
             Ok(appended) => {
                 live.catch_up().map_err(QueueError::after_commit)?;
+                let is_round_due = live.unlooked_bytes >= self.options.segment_bytes;
+                if is_round_due {
+                    live.unlooked_bytes = 0;
+                }
+                drop(live);
+                if is_round_due {
+                    self.want_round();
+                }
                 Ok(appended)
             }
             Err(error) => {

@@ -35,6 +35,8 @@ pub(crate) struct Core {
     /// When the keeper looks again, in ms; any time before is told to it.
     keeper_due_ms: AtomicU64,
     nudged: Mutex<bool>,
+    /// Whether there may be files to be deleted.
+    round_wanted: AtomicBool,
     /// For how many messages a task waits for room, or none.
     room_wanted: AtomicU64,
     nudge: Condvar,
@@ -64,6 +66,7 @@ impl Core {
             is_closed: AtomicBool::new(false),
             keeper_due_ms: AtomicU64::new(u64::MAX),
             nudged: Mutex::new(false),
+            round_wanted: AtomicBool::new(false),
             room_wanted: AtomicU64::new(0),
             nudge: Condvar::new(),
         })
@@ -147,6 +150,17 @@ impl Core {
     pub(crate) fn want_room(&self, messages: u64) {
         self.room_wanted.fetch_max(messages, Ordering::Relaxed);
         self.nudge();
+    }
+
+    /// Has the keeper look after space at once.
+    pub(crate) fn want_round(&self) {
+        self.round_wanted.store(true, Ordering::Relaxed);
+        self.nudge();
+    }
+
+    /// Returns whether space is to be looked after at once.
+    pub(crate) fn take_round_wanted(&self) -> bool {
+        self.round_wanted.swap(false, Ordering::Relaxed)
     }
 
     /// Returns for how many messages room is waited for.

@@ -15,7 +15,7 @@ use crate::receive::EXHAUSTED;
 use crate::state::consumer::Consumer;
 use crate::waiters::Wanted;
 
-/// How often space is looked after, in ms.
+/// How often space is looked after at least, in ms. It is, too, whenever the log has grown by a file.
 const ROUND_MS: u64 = 1000;
 /// How many messages may be found dead at a time.
 const DEAD_PER_ROUND_MAX: usize = 10_000;
@@ -37,7 +37,7 @@ pub(crate) fn run(core: &Arc<Core>) {
     let mut next_round_ms = 0;
     while !core.is_closed.load(Ordering::Acquire) {
         let now_ms = core.now_ms();
-        if now_ms >= next_round_ms {
+        if core.take_round_wanted() || now_ms >= next_round_ms {
             next_round_ms = now_ms.saturating_add(ROUND_MS);
             if let Err(error) = core.upkeep() {
                 tracing::warn!(%error, "upkeep failed; will try again");
@@ -98,7 +98,7 @@ impl Core {
         self.save_if_due()?;
         let mut deleted = self.reclaim()?;
         let carried = self.carry_forward()?;
-        if carried > 0 {
+        if carried > 0 || self.roll_if_idle()? {
             deleted = deleted.saturating_add(self.reclaim()?);
         }
         Ok(UpkeepReport {

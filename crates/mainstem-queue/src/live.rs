@@ -19,6 +19,10 @@ pub(crate) struct Live {
     tail: Cursor,
     /// Bytes of log applied since the state was last written down.
     pub(crate) unsaved_bytes: u64,
+    /// Bytes of log applied since space was looked after.
+    pub(crate) unlooked_bytes: u64,
+    /// Up to which record there was something to apply when space was looked after last.
+    pub(crate) applied_lately: u64,
     /// Up to which record the state was written down, durably.
     pub(crate) saved: u64,
     /// After how many deliveries the messages of a consumer are dead, where that is known.
@@ -56,6 +60,8 @@ impl Live {
             cursors: Cursors::new(shard.clone()),
             tail,
             unsaved_bytes: 0,
+            unlooked_bytes: 0,
+            applied_lately: 0,
             saved,
             attempts_max: BTreeMap::new(),
             starts: Vec::new(),
@@ -78,6 +84,7 @@ impl Live {
             }
             let stored = count(record.payload().len()).saturating_add(FRAME_BYTES);
             self.unsaved_bytes = self.unsaved_bytes.saturating_add(stored);
+            self.unlooked_bytes = self.unlooked_bytes.saturating_add(stored);
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ use crate::state::apply::{Reader, Stored};
 use crate::state::apply::{Source, count};
 use crate::waiters::Wanted;
 
+/// What a file that nobody needs takes up at least to be given up before it is full, in bytes, or a
+/// quarter of a file if that is less.
+const IDLE_BYTES_MIN: u64 = 1 << 20;
 /// The most bytes that are carried forward at a time.
 const CARRY_BYTES_MAX: u64 = 1 << 20;
 
@@ -57,6 +60,25 @@ impl Core {
             self.waiters.wake(Wanted::Room, usize::MAX);
         }
         Ok(deleted)
+    }
+
+    /// Begins a new file if nobody needs anything in the only one there is, nothing was written lately
+    /// and it is worth it, so that it can be deleted. Returns whether it did.
+    pub(crate) fn roll_if_idle(&self) -> Result<bool, QueueError> {
+        let segments = self.shard.segments()?;
+        let [only] = segments.as_slice() else {
+            return Ok(false);
+        };
+        let is_idle = {
+            let mut live = self.live()?;
+            live.catch_up()?;
+            let applied = live.state.applied;
+            let before = std::mem::replace(&mut live.applied_lately, applied);
+            before == applied && live.needs_from() == applied
+        };
+        // What goes on meanwhile goes into the old file or the new one; both are read.
+        let worth_it = IDLE_BYTES_MIN.min(self.options.segment_bytes / 4);
+        Ok(is_idle && only.bytes >= worth_it && self.shard.roll()?)
     }
 
     /// Writes the state down, unless that was done lately.

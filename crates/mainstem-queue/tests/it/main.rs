@@ -9,6 +9,8 @@ mod kit;
 #[cfg(test)]
 mod limits_hold;
 #[cfg(test)]
+mod space_comes_back;
+#[cfg(test)]
 mod those_who_wait_are_woken;
 #[cfg(test)]
 mod what_was_acknowledged_survives;
