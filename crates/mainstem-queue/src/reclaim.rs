@@ -38,12 +38,13 @@ impl Core {
         let (needed, saved) = {
             let mut live = self.live()?;
             live.catch_up()?;
+            live.state.pass_by();
             (live.needs_from(), live.saved)
         };
         if second.first.0 > needed {
             return Ok(0);
         }
-        // An opening reads from where the state was written down.
+        // An opening needs more than this moment does: what was not seen when the state was written down.
         if second.first.0 > saved {
             self.save()?;
         }
@@ -78,11 +79,13 @@ impl Core {
 
     /// Writes the state down. Whoever calls reclaims alone.
     fn save(&self) -> Result<(), QueueError> {
-        let (records, applied, bytes) = {
+        let (records, unseen_from, bytes) = {
             let mut live = self.live()?;
             live.catch_up()?;
+            live.state.pass_by();
             let state = &live.state;
-            (snapshot::write(state), state.applied, live.unsaved_bytes)
+            let unseen_from = state.unseen_from();
+            (snapshot::write(state), unseen_from, live.unsaved_bytes)
         };
         let mut batch = mainstem_log::Batch::new();
         for record in &records {
@@ -95,7 +98,7 @@ impl Core {
             .append(&batch, mainstem_log::AppendOptions::default())?;
         {
             let mut live = self.live()?;
-            live.saved = applied;
+            live.saved = unseen_from;
             live.unsaved_bytes = live.unsaved_bytes.saturating_sub(bytes);
         }
         self.snapshots.trim_before(saved.seqs.start)?;
