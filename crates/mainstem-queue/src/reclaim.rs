@@ -133,8 +133,9 @@ impl Core {
         let mut staged = Staged::default();
         let mut bytes = 0_u64;
         let cursors = &mut live.cursors;
+        let most = CARRY_BYTES_MAX.min(self.options.segment_bytes / 8);
         while let Some((loc, (id, pushed_ms))) = stuck.pop_first() {
-            if bytes >= CARRY_BYTES_MAX {
+            if bytes >= most {
                 break;
             }
             let carried = cursors.record(Reader::Count, loc, |record| {
@@ -276,6 +277,9 @@ impl Live {
 /// What a record takes up besides its payload, its frame and padding. Source: `docs/format.md`.
 const FRAME_BYTES: u64 = 32;
 
+/// What a record that is carried forward takes up besides its bytes, at most.
+const CARRIED_BYTES: u64 = FRAME_BYTES + 16;
+
 /// Stages the message in a record once more.
 fn carry(
     record: &Stored<'_>,
@@ -294,5 +298,5 @@ fn carry(
         carried: Some((id, pushed_ms)),
         ..message
     }))?;
-    Ok(count(record.bytes.len()))
+    Ok(count(record.bytes.len()).saturating_add(CARRIED_BYTES))
 }

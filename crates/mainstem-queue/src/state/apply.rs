@@ -218,6 +218,7 @@ impl State {
         bytes: usize,
         event: &Event<'_>,
     ) -> Result<(), S::Error> {
+        self.dedup.forget(time_ms);
         match event {
             Event::Message(message) => self.apply_message(seq, time_ms, bytes, message),
             Event::Delivered {
