@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::error::QueueError;
 use crate::format::bytes::Writer;
 use crate::format::event::Event;
+use crate::options::WhenFull;
 use crate::waiters::Wanted;
 
 /// Records that are ready to be appended, and what was set aside for them.
@@ -76,11 +77,18 @@ impl Core {
                 if is_round_due {
                     self.want_round();
                 }
+                if reserved > 0 && self.options.when_full == WhenFull::DropOldest {
+                    // These can be dropped from now on.
+                    self.waiters.wake(Wanted::Room, usize::MAX);
+                }
                 Ok(appended)
             }
             Err(error) => {
                 live.release(claims);
                 drop(live);
+                if reserved > 0 {
+                    self.waiters.wake(Wanted::Room, usize::MAX);
+                }
                 for (consumer, _) in claims {
                     self.wake_for(*consumer, 1);
                 }

@@ -1,5 +1,6 @@
 //! A consumer and its deliveries, as users see them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -375,7 +376,8 @@ impl Consumer {
     /// many. A message with an ordering key goes before those that were pushed after it.
     ///
     /// # Errors
-    /// [`QueueError::Log`] if that cannot be written.
+    /// [`QueueError::Log`] if that cannot be written. Many messages take several steps, and those
+    /// before the one that failed are done.
     pub fn redrive(&self, named: Option<&[MessageId]>) -> Result<usize, QueueError> {
         self.settle_dead(named, true)
     }
@@ -394,14 +396,19 @@ impl Consumer {
         is_redriven: bool,
     ) -> Result<usize, QueueError> {
         let core = &self.inner.core;
-        let named: Option<Vec<u64>> = named.map(|ids| ids.iter().map(|id| id.0).collect());
-        let mut staged = Staged::default();
-        let settled = core.stage_dead(self.id, named.as_deref(), is_redriven, &mut staged)?;
-        if settled > 0 {
+        let named: Option<BTreeSet<u64>> = named.map(|ids| ids.iter().map(|id| id.0).collect());
+        let named: Option<Vec<u64>> = named.map(|ids| ids.into_iter().collect());
+        let mut settled = 0_usize;
+        loop {
+            let mut staged = Staged::default();
+            let some = core.stage_dead(self.id, named.as_deref(), is_redriven, &mut staged)?;
+            if some == 0 {
+                return Ok(settled);
+            }
             core.commit(&staged)?;
-            self.told(settled);
+            self.told(some);
+            settled = settled.saturating_add(some);
         }
-        Ok(settled)
     }
 }
 

@@ -125,6 +125,18 @@ impl Core {
         wall_ms.saturating_add(to_ms(self.env.clock.elapsed().since(elapsed)))
     }
 
+    /// Returns how many messages a record can name, at 16 bytes each: a record has at most a quarter of
+    /// a file.
+    pub(crate) fn named_max(&self) -> usize {
+        usize::try_from(self.options.segment_bytes / 128).unwrap_or(usize::MAX)
+    }
+
+    /// Returns how many messages may die by one batch of records, a hundred bytes each: a batch has at
+    /// most half a file.
+    pub(crate) fn died_max(&self) -> usize {
+        usize::try_from(self.options.segment_bytes / 1024).unwrap_or(usize::MAX)
+    }
+
     /// Returns an error if the queue was closed.
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
         if self.is_closed.load(Ordering::Acquire) {
@@ -161,6 +173,11 @@ impl Core {
     /// Returns whether space is to be looked after at once.
     pub(crate) fn take_round_wanted(&self) -> bool {
         self.round_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes that there was none to be made for `messages`, so that the keeper tries again some time.
+    pub(crate) fn still_want_room(&self, messages: u64) {
+        self.room_wanted.fetch_max(messages, Ordering::Relaxed);
     }
 
     /// Returns for how many messages room is waited for.

@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// Stages that dead messages of a consumer are delivered again, or are gone for good: those named,
-    /// or all. Returns how many.
+    /// or all, as many of them as one record can name. Returns how many.
     pub(crate) fn stage_dead(
         &self,
         consumer: u32,
@@ -123,8 +123,16 @@ impl Core {
             entry.is_some_and(|it| !it.busy && matches!(it.status, Status::Dead { .. }))
         };
         let ids: Vec<u64> = match named {
-            Some(ids) => ids.iter().copied().filter(is_free).collect(),
-            None => it.dead().iter().copied().filter(is_free).collect(),
+            Some(ids) => ids
+                .iter()
+                .copied()
+                .filter(is_free)
+                .take(self.named_max())
+                .collect(),
+            None => {
+                let free = it.dead().iter().copied().filter(is_free);
+                free.take(self.named_max()).collect()
+            }
         };
         if ids.is_empty() {
             return Ok(0);

@@ -55,8 +55,12 @@ impl Core {
         self.finish_abandoned();
         self.end_let_go()?;
         let wanted = self.take_room_wanted();
-        if wanted > 0 && self.make_room(wanted)? {
-            self.waiters.wake(Wanted::Room, usize::MAX);
+        if wanted > 0 {
+            if self.make_room(wanted)? {
+                self.waiters.wake(Wanted::Room, usize::MAX);
+            } else {
+                self.still_want_room(wanted);
+            }
         }
         let now_ms = self.now_ms();
         let due: Vec<(u32, usize)> = {
@@ -110,6 +114,19 @@ impl Core {
 
     /// Gives up on messages that were delivered too often, without waiting for somebody to ask.
     fn give_up(&self) -> Result<usize, QueueError> {
+        let mut died = 0_usize;
+        while died < DEAD_PER_ROUND_MAX {
+            let more = self.give_up_some()?;
+            if more == 0 {
+                break;
+            }
+            died = died.saturating_add(more);
+        }
+        Ok(died)
+    }
+
+    /// Gives up on as many as one batch of records can name.
+    fn give_up_some(&self) -> Result<usize, QueueError> {
         let mut staged = Staged::default();
         let now_ms = self.now_ms();
         let mut live = self.live()?;
@@ -126,7 +143,7 @@ impl Core {
             let spent: Vec<u64> = it
                 .ready()
                 .filter(is_spent)
-                .take(DEAD_PER_ROUND_MAX)
+                .take(self.died_max().saturating_sub(staged.claims.len()))
                 .collect();
             for id in spent {
                 staged.push(&Event::Died {
@@ -153,7 +170,9 @@ impl Core {
         let Some(age_max) = self.options.limits.age_max else {
             return Ok(());
         };
-        let horizon = self.env.clock.now().minus_ms(to_ms(age_max));
+        // By the clock that would drop less: one that was set while the queue is open drops nothing.
+        let now_ms = self.env.clock.now().0.min(self.now_ms());
+        let horizon = TimestampMs(now_ms).minus_ms(to_ms(age_max));
         let first = self
             .shard
             .cursor(Start::Time(TimestampMs(horizon.0)))?

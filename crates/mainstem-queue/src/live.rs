@@ -23,7 +23,8 @@ pub(crate) struct Live {
     pub(crate) unlooked_bytes: u64,
     /// Up to which record there was something to apply when space was looked after last.
     pub(crate) applied_lately: u64,
-    /// Up to which record the state was written down, durably.
+    /// The first record that an opening has to read, with the state as it was written down, durably:
+    /// consumers look once more at what they had not seen by then.
     pub(crate) saved: u64,
     /// After how many deliveries the messages of a consumer are dead, where that is known.
     pub(crate) attempts_max: BTreeMap<u32, u32>,
@@ -54,7 +55,7 @@ impl Live {
             }
             cursor => cursor?,
         };
-        let saved = state.applied;
+        let saved = state.unseen_from();
         Ok(Self {
             state,
             cursors: Cursors::new(shard.clone()),
@@ -77,10 +78,13 @@ impl Live {
             return Err(error.clone());
         }
         while let Some(record) = self.tail.next()? {
-            if let Err(error) = apply(&mut self.state, &mut self.cursors, &record) {
-                // Half of a record may be applied. The log is right, so an opening makes it good.
-                self.broken = Some(error.clone());
-                return Err(error);
+            match apply(&mut self.state, &mut self.cursors, &record) {
+                Ok(begins) => self.saved = self.saved.min(begins.unwrap_or(u64::MAX)),
+                Err(error) => {
+                    // Half of a record may be applied. The log is right, so an opening makes it good.
+                    self.broken = Some(error.clone());
+                    return Err(error);
+                }
             }
             let stored = count(record.payload().len()).saturating_add(FRAME_BYTES);
             self.unsaved_bytes = self.unsaved_bytes.saturating_add(stored);
@@ -120,11 +124,12 @@ impl Live {
     }
 }
 
+/// Applies a record. If it made a consumer, returns where that begins.
 fn apply(
     state: &mut State,
     cursors: &mut Cursors,
     record: &RecordRef<'_>,
-) -> Result<(), QueueError> {
+) -> Result<Option<u64>, QueueError> {
     let seq = record.seq().0;
     let bytes = record.payload();
     let event = Event::read(bytes).map_err(|error| match error {
@@ -134,7 +139,10 @@ fn apply(
         EventError::Malformed => QueueError::damaged(format!("record {seq} says nothing")),
     })?;
     state.apply(cursors, seq, record.time().0, bytes.len(), &event)?;
-    Ok(())
+    Ok(match event {
+        Event::ConsumerMade { start, .. } => Some(start),
+        _ => None,
+    })
 }
 
 /// What a record takes up besides its payload: its frame. Source: `docs/format.md`.

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainstem_log::LogError;
+use mainstem_log::limits::RECORD_SEGMENT_FRACTION;
+
 use crate::commit::Staged;
 use crate::core::{Core, to_ms};
 use crate::error::QueueError;
 use crate::format::event::{Event, MessageRecord};
 use crate::live::Live;
 use crate::message::{Message, MessageId, Pushed};
-use crate::options::{WhenFull, check_name};
+use crate::options::{WhenFull, check, check_name};
+use crate::state::apply::count;
 use crate::waiters::Wanted;
 
 /// Messages on their way, and which of them become records.
@@ -41,12 +45,16 @@ impl Core {
         };
         let now_ms = self.now_ms();
         let mut topics = Topics::default();
+        let mut new_ids = 0_usize;
         for message in messages {
             message.validate()?;
+            self.check_can_be_carried(message)?;
             let repeats = match &message.dedup {
-                Some(id) => self.find_repeated(id)?,
+                Some(id) => self.find_repeated(id, new_ids)?,
                 None => None,
             };
+            new_ids =
+                new_ids.saturating_add(usize::from(message.dedup.is_some() && repeats.is_none()));
             pushing.repeats.push(repeats);
             pushing.ids.push(message.dedup);
             if repeats.is_some() {
@@ -70,13 +78,27 @@ impl Core {
         Ok(pushing)
     }
 
-    /// Returns the message whose deduplication id this is, if it is known.
-    fn find_repeated(&self, id: &[u8; 16]) -> Result<Option<u64>, QueueError> {
+    /// Refuses a message that would be too long for a record if it were carried forward.
+    fn check_can_be_carried(&self, message: &Message) -> Result<(), QueueError> {
+        let bytes = count(message.payload.len().saturating_add(message.key.len()));
+        let bytes = bytes.saturating_add(AROUND_CARRIED_BYTES);
+        let limit = self.options.segment_bytes / RECORD_SEGMENT_FRACTION;
+        if bytes > limit {
+            return Err(LogError::RecordTooLarge { bytes, limit }.into());
+        }
+        Ok(())
+    }
+
+    /// Returns the message whose deduplication id this is, if it is known. If not, there has to be room
+    /// for it and `others` that are pushed with it.
+    fn find_repeated(&self, id: &[u8; 16], others: usize) -> Result<Option<u64>, QueueError> {
         let mut live = self.live()?;
         live.catch_up()?;
         let limit = self.options.dedup_ids_max;
-        let found = live.state.dedup.find(id, self.env.clock.now().0);
-        if found.is_none() && live.state.dedup.len() >= limit {
+        let now_ms = self.env.clock.now().0;
+        let found = live.state.dedup.find(id, now_ms);
+        let is_full = || live.state.dedup.known_at(now_ms, limit) >= limit.saturating_sub(others);
+        if found.is_none() && is_full() {
             return Err(QueueError::DeduplicationFull { limit });
         }
         Ok(found)
@@ -185,7 +207,7 @@ impl Core {
             let depths = live.state.consumers.values().map(|it| live.state.depth(it));
             let used = depths.max().unwrap_or(0).saturating_add(live.reserved);
             if used.saturating_add(messages) > limit {
-                let unit = "messages";
+                let unit = MESSAGES;
                 return Ok(Some(QueueError::Full { unit, used, limit }));
             }
         }
@@ -209,6 +231,7 @@ impl Core {
 
     /// Lets in `messages` more: at once, or once there is room, or never, as the options have it.
     pub(crate) fn admit(&self, messages: u64) -> Result<(), QueueError> {
+        self.check_fits(messages)?;
         let waiting = self.waiters.place(Wanted::Room);
         loop {
             let Some(full) = self.try_admit(messages)? else {
@@ -217,8 +240,15 @@ impl Core {
             if self.make_room(messages)? {
                 continue;
             }
-            if self.options.when_full != WhenFull::Block || self.never_fits(messages) {
-                return Err(full);
+            match (self.options.when_full, &full) {
+                (WhenFull::Block, _) => {}
+                // What is being pushed by others has the room, and can be dropped once it is there.
+                (WhenFull::DropOldest, QueueError::Full { unit: MESSAGES, .. }) => {
+                    if self.live()?.reserved == 0 {
+                        continue;
+                    }
+                }
+                (WhenFull::DropOldest | WhenFull::Refuse, _) => return Err(full),
             }
             waiting.arm();
             if self.try_admit(messages)?.is_none() {
@@ -230,6 +260,7 @@ impl Core {
 
     /// As [`Core::admit`], without blocking the thread: the keeper makes the room.
     pub(crate) async fn admit_async(self: &Arc<Self>, messages: u64) -> Result<(), QueueError> {
+        self.check_fits(messages)?;
         let waiting = self.waiters.place(Wanted::Room);
         loop {
             waiting.arm();
@@ -237,17 +268,22 @@ impl Core {
                 return Ok(());
             };
             self.want_room(messages);
-            if self.options.when_full == WhenFull::Refuse || self.never_fits(messages) {
+            if self.options.when_full == WhenFull::Refuse {
                 return Err(full);
             }
             waiting.woken(None).await;
         }
     }
 
-    /// Returns whether so many messages are too many even for an empty queue.
-    fn never_fits(&self, messages: u64) -> bool {
+    /// Refuses so many messages that even an empty queue has no room for them.
+    fn check_fits(&self, messages: u64) -> Result<(), QueueError> {
         let limit = self.options.limits.messages_max;
-        limit.is_some_and(|limit| messages > limit)
+        check(
+            limit.is_none_or(|limit| messages <= limit),
+            "the number of messages pushed together",
+            messages,
+            "at most messages_max of the queue's limits",
+        )
     }
 
     /// Gives back the room for messages that are not pushed after all.
@@ -259,8 +295,13 @@ impl Core {
     }
 }
 
+/// What there is too much of if messages are counted.
+const MESSAGES: &str = "messages";
 /// How often a push that waits for room looks again, should nobody tell it.
 const ROOM_LOOK: Duration = Duration::from_secs(1);
+/// What a record has around payload and key when its message was carried forward, at most: its frame
+/// and padding, and the fields of a message. Source: `docs/format.md` and `docs/format-queue.md`.
+const AROUND_CARRIED_BYTES: u64 = 32 + 24;
 
 /// Topics by name, looked up once for a push.
 #[derive(Debug, Default)]

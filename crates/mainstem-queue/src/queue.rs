@@ -242,14 +242,15 @@ impl Queue {
 
     fn make_consumer(&self, name: &str, options: &ConsumerOptions) -> Result<(), QueueError> {
         let core = &self.inner.core;
+        // What it is to get must not be deleted before it is known to want it, and the state must not be
+        // written down without it while an opening would have it begin before that.
+        let _alone = core
+            .reclaiming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let start = match options.start {
             Start::Newest => u64::MAX,
             Start::Oldest => {
-                // What it is to get must not be deleted before it is known to want it.
-                let _alone = core
-                    .reclaiming
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
                 let start = core.shard.first_seq()?.0;
                 core.live()?.starts.push(start);
                 start

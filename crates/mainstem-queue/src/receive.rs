@@ -76,7 +76,8 @@ impl Core {
         live.consumer(consumer)?.expire(now_ms);
         let mut found = Vec::new();
         let mut dead = Vec::new();
-        while found.len() < most {
+        let most = most.min(self.named_max());
+        while found.len() < most && dead.len() < self.died_max() {
             let next = match self.claim_next(&mut live, consumer, now_ms) {
                 Ok(Some(next)) => next,
                 Ok(None) => break,

@@ -41,12 +41,13 @@ impl Core {
         let (needed, saved) = {
             let mut live = self.live()?;
             live.catch_up()?;
+            live.state.pass_by();
             (live.needs_from(), live.saved)
         };
         if second.first.0 > needed {
             return Ok(0);
         }
-        // An opening reads from where the state was written down.
+        // An opening needs more than this moment does: what was not seen when the state was written down.
         if second.first.0 > saved {
             self.save()?;
         }
@@ -100,11 +101,13 @@ impl Core {
 
     /// Writes the state down. Whoever calls reclaims alone.
     fn save(&self) -> Result<(), QueueError> {
-        let (records, applied, bytes) = {
+        let (records, unseen_from, bytes) = {
             let mut live = self.live()?;
             live.catch_up()?;
+            live.state.pass_by();
             let state = &live.state;
-            (snapshot::write(state), state.applied, live.unsaved_bytes)
+            let unseen_from = state.unseen_from();
+            (snapshot::write(state), unseen_from, live.unsaved_bytes)
         };
         let mut batch = mainstem_log::Batch::new();
         for record in &records {
@@ -117,7 +120,7 @@ impl Core {
             .append(&batch, mainstem_log::AppendOptions::default())?;
         {
             let mut live = self.live()?;
-            live.saved = applied;
+            live.saved = unseen_from;
             live.unsaved_bytes = live.unsaved_bytes.saturating_sub(bytes);
         }
         self.snapshots.trim_before(saved.seqs.start)?;
@@ -152,8 +155,9 @@ impl Core {
         let mut staged = Staged::default();
         let mut bytes = 0_u64;
         let cursors = &mut live.cursors;
+        let most = CARRY_BYTES_MAX.min(self.options.segment_bytes / 8);
         while let Some((loc, (id, pushed_ms))) = stuck.pop_first() {
-            if bytes >= CARRY_BYTES_MAX {
+            if bytes >= most {
                 break;
             }
             let carried = cursors.record(Reader::Count, loc, |record| {
@@ -295,6 +299,9 @@ impl Live {
 /// What a record takes up besides its payload, its frame and padding. Source: `docs/format.md`.
 const FRAME_BYTES: u64 = 32;
 
+/// What a record that is carried forward takes up besides its bytes, at most.
+const CARRIED_BYTES: u64 = FRAME_BYTES + 16;
+
 /// Stages the message in a record once more.
 fn carry(
     record: &Stored<'_>,
@@ -313,5 +320,5 @@ fn carry(
         carried: Some((id, pushed_ms)),
         ..message
     }))?;
-    Ok(count(record.bytes.len()))
+    Ok(count(record.bytes.len()).saturating_add(CARRIED_BYTES))
 }

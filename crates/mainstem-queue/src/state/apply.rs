@@ -137,6 +137,24 @@ impl State {
         needs.fold(self.applied, u64::min)
     }
 
+    /// Returns the first record that a consumer has not looked at: where the state that is written down
+    /// now will have it go on.
+    pub(crate) fn unseen_from(&self) -> u64 {
+        let next = self.consumers.values().map(|it| it.next);
+        next.fold(self.applied, u64::min)
+    }
+
+    /// Lets consumers that have seen all messages of their topics pass by those of others, which they
+    /// would keep otherwise until somebody asks for a message.
+    pub(crate) fn pass_by(&mut self) {
+        for consumer in self.consumers.values_mut() {
+            let topic = self.topics.get(usize::from(consumer.topic));
+            if topic.is_some_and(|topic| topic.pushed == consumer.passed) {
+                consumer.next = consumer.next.max(self.applied);
+            }
+        }
+    }
+
     /// Lets a consumer see up to the next message of its topic, or up to `end`; returns the one that it
     /// saw. With `claim` it is claimed if nothing keeps it from being delivered.
     pub(crate) fn see_next<S: Source>(
@@ -150,7 +168,10 @@ impl State {
         let Some(consumer) = self.consumers.get_mut(&id) else {
             return Ok(None);
         };
-        while consumer.next < end {
+        let topic = self.topics.get(usize::from(consumer.topic));
+        let has_more = topic.is_some_and(|topic| topic.pushed > consumer.passed);
+        while has_more && consumer.next < end {
+            let next = consumer.next;
             let (repeats, dropped_before) = (&self.repeats, self.dropped_before);
             let seen = source.record(Reader::Scan(id), consumer.next, |record| {
                 if record.seq >= end {
@@ -173,10 +194,10 @@ impl State {
             })?;
             match seen {
                 Some(Some(seen)) => return Ok(Some(seen)),
-                Some(None) => {}
-                None => break,
+                Some(None) if consumer.next > next => {}
+                // There is no further record before the end.
+                Some(None) | None => break,
             }
-            // What was between here and the next record that is stored is no message of anybody's.
         }
         consumer.next = consumer.next.max(end);
         Ok(None)
@@ -197,6 +218,7 @@ impl State {
         bytes: usize,
         event: &Event<'_>,
     ) -> Result<(), S::Error> {
+        self.dedup.forget(time_ms);
         match event {
             Event::Message(message) => self.apply_message(seq, time_ms, bytes, message),
             Event::Delivered {

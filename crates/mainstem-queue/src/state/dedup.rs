@@ -40,13 +40,22 @@ impl Dedup {
         (now_ms < *until_ms).then_some(*seq)
     }
 
-    /// Returns how many ids are known.
+    /// Returns how many ids are known at `now_ms`; of those that are past their windows, no more are
+    /// looked at than it takes to find less than `enough`.
+    pub(crate) fn known_at(&self, now_ms: u64, enough: usize) -> usize {
+        let spare = self.seen.len().saturating_sub(enough).saturating_add(1);
+        let past = self.forgotten_at.iter();
+        let past = past.take_while(|(until_ms, _)| *until_ms <= now_ms);
+        self.seen.len().saturating_sub(past.take(spare).count())
+    }
+
+    /// Returns how many ids are kept.
     pub(crate) fn len(&self) -> usize {
         self.seen.len()
     }
 
     /// Forgets what is past its window at `now_ms`.
-    fn forget(&mut self, now_ms: u64) {
+    pub(crate) fn forget(&mut self, now_ms: u64) {
         while let Some((until_ms, id)) = self.forgotten_at.first().copied() {
             if until_ms > now_ms {
                 break;

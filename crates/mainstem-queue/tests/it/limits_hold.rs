@@ -76,7 +76,7 @@ fn a_batch_that_never_fits_is_refused_and_does_not_wait() {
     let six: Vec<Message> = (0..6).map(|n| Message::new(format!("{n}"))).collect();
     assert!(matches!(
         queue.push_batch(&six),
-        Err(QueueError::Full { .. })
+        Err(QueueError::Invalid { .. })
     ));
 }
 
@@ -206,4 +206,128 @@ fn wrong_options_are_named() {
         "dedup_window",
     );
     wrong(|it| it.snapshot_bytes = 511, "snapshot_bytes");
+}
+
+#[test]
+fn a_batch_that_never_fits_drops_nothing() {
+    let sim = Sim::new(1);
+    let queue = kit::try_open(&sim, limited(WhenFull::DropOldest)).unwrap();
+    queue.push("stays").unwrap();
+    let six: Vec<Message> = (0..6).map(|n| Message::new(format!("{n}"))).collect();
+    let refused = queue.push_batch(&six).unwrap_err();
+    assert!(
+        matches!(refused, QueueError::Invalid { .. }) && !refused.is_retryable(),
+        "{refused:?}"
+    );
+    assert_eq!(queue.stats().unwrap().dropped, 0);
+    assert_eq!(kit::drain(&kit::main_of(&queue)), ["stays"]);
+}
+
+#[test]
+fn pushes_at_the_same_time_find_room_by_dropping() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = limited(WhenFull::DropOldest);
+    options.upkeep = mainstem_queue::Upkeep::ByThread;
+    options.limits.messages_max = Some(1);
+    let queue = Queue::open(dir.path().join("q"), options).unwrap();
+    std::thread::scope(|scope| {
+        for producer in 0..8 {
+            let queue = &queue;
+            scope.spawn(move || {
+                for n in 0..25 {
+                    queue.push(format!("{producer} {n}")).unwrap();
+                }
+            });
+        }
+    });
+    let stats = queue.stats().unwrap();
+    assert_eq!((stats.dropped, stats.consumers[0].depth), (199, 1));
+}
+
+#[test]
+fn ids_that_are_past_their_window_make_room_for_others() {
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.dedup_ids_max = 2;
+    let queue = kit::try_open(&sim, options).unwrap();
+    queue.push(Message::new("a").dedup("1")).unwrap();
+    queue.push(Message::new("a").dedup("2")).unwrap();
+    assert!(queue.push(Message::new("a").dedup("3")).is_err());
+    sim.advance(300 * SECOND);
+    queue.push(Message::new("a").dedup("3")).unwrap();
+    queue.push(Message::new("a").dedup("4")).unwrap();
+    let batch = [Message::new("b").dedup("5"), Message::new("b").dedup("6")];
+    assert!(queue.push_batch(&batch).is_err());
+    sim.advance(300 * SECOND);
+    queue.push("without").unwrap();
+    assert_eq!(queue.stats().unwrap().dedup_ids, 0, "they cost no memory");
+}
+
+#[test]
+fn a_clock_that_is_set_makes_nothing_old() {
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.limits.age_max = Some(3600 * SECOND);
+    let queue = kit::try_open(&sim, options).unwrap();
+    queue.push("young").unwrap();
+    sim.jump_wall(365 * 86_400_000);
+    queue.upkeep().unwrap();
+    assert_eq!(queue.stats().unwrap().dropped, 0);
+    sim.advance(3601 * SECOND);
+    queue.upkeep().unwrap();
+    assert_eq!(queue.stats().unwrap().dropped, 1);
+}
+
+#[test]
+fn small_files_take_many_small_steps() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let mut options = mainstem_queue::ConsumerOptions::default();
+    options.attempts_max = 1;
+    let consumer = queue.main_consumer(options).unwrap();
+    // As many as no single batch of records in a file of 4 KiB could name, with others in between.
+    for n in 0..400 {
+        queue.push(format!("{n}")).unwrap();
+        queue.push(format!("{n} done")).unwrap();
+    }
+    let mut left = 800_usize;
+    let mut out = 0_usize;
+    while left > 0 {
+        let some = consumer.receive_batch(10_000, Duration::ZERO).unwrap();
+        assert!(!some.is_empty());
+        left = left.saturating_sub(some.len());
+        for delivery in some {
+            if delivery.payload().ends_with(b"done") {
+                delivery.ack().unwrap();
+            } else {
+                out += 1;
+            }
+        }
+    }
+    assert_eq!(out, 400);
+    sim.advance(30 * SECOND);
+    let mut died = 0;
+    for _ in 0..400 {
+        died += queue.upkeep().unwrap().died;
+    }
+    assert_eq!(died, 400);
+    assert!(
+        queue.stats().unwrap().files < 20,
+        "they were carried forward: {:?}",
+        queue.stats()
+    );
+    assert_eq!(consumer.redrive(None).unwrap(), 400);
+    let mut again = 0;
+    loop {
+        let some = consumer.receive_batch(10_000, Duration::ZERO).unwrap();
+        if some.is_empty() {
+            break;
+        }
+        again += some.len();
+    }
+    assert_eq!(again, 400);
+    sim.advance(30 * SECOND);
+    // Whoever asks finds them spent.
+    assert!(consumer.receive(Duration::ZERO).unwrap().is_none());
+    assert_eq!(consumer.discard_dead(None).unwrap(), 400);
 }

@@ -22,7 +22,11 @@ fn a_queue_that_is_left_alone_gives_its_last_file_back() {
     assert!(bytes() > 1024, "there is a message in it");
 
     kit::take(&consumer).ack().unwrap();
-    assert_eq!(queue.upkeep().unwrap().deleted, 0, "something was done lately");
+    assert_eq!(
+        queue.upkeep().unwrap().deleted,
+        0,
+        "something was done lately"
+    );
     assert!(bytes() > 1024);
     assert_eq!(queue.upkeep().unwrap().deleted, 1, "{}", bytes());
     assert!(bytes() < 1024, "{}", bytes());

@@ -192,3 +192,42 @@ fn a_transaction_as_a_whole_or_not_at_all() {
         assert_eq!(queue.value("sum").unwrap(), None);
     }
 }
+
+#[test]
+fn files_go_only_once_an_opening_can_do_without_them() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    for n in 0..100 {
+        queue.push(vec![n; 300]).unwrap();
+    }
+    // The state is written down here, when the consumer has not looked at anything.
+    queue.upkeep().unwrap();
+    let consumer = kit::main_of(&queue);
+    for _ in 0..30 {
+        kit::take(&consumer).ack().unwrap();
+    }
+    let out = kit::take(&consumer);
+    assert!(queue.upkeep().unwrap().deleted > 0);
+    let world = sim.process_crash();
+    let queue = kit::open(&world);
+    assert_eq!(queue.stats().unwrap().consumers[0].depth, 70);
+    let again = kit::take(&kit::main_of(&queue));
+    assert_eq!((again.id(), again.attempts()), (out.id(), 2));
+    assert_eq!(kit::drain(&kit::main_of(&queue)).len(), 69);
+}
+
+#[test]
+fn a_topic_that_nobody_pushes_to_keeps_nothing() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let mut options = ConsumerOptions::default();
+    options.topic = "orders".to_owned();
+    let consumer = queue.consumer("main", options).unwrap();
+    for n in 0..100 {
+        let message = Message::new(vec![n; 300]).topic("orders");
+        queue.push(message).unwrap();
+    }
+    assert_eq!(kit::drain(&consumer).len(), 100);
+    // Not asked for statistics before: nothing but upkeep may be needed.
+    assert!(queue.upkeep().unwrap().deleted > 0);
+}
