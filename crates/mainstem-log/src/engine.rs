@@ -424,7 +424,13 @@ fn remove_leaving(fs: &dyn Fs, shards: &Path, dir: &Path) -> Result<(), LogError
     fs.sync_dir(shards).map_err(LogError::io("sync", shards))?;
     for file in fs.list(dir).map_err(LogError::io("list", dir))? {
         let path = dir.join(file.name);
-        fs.unlink(&path).map_err(LogError::io("remove", &path))?;
+        // A deletion that was cut short may have left an empty directory.
+        let gone = if file.is_dir {
+            fs.remove_dir(&path)
+        } else {
+            fs.unlink(&path)
+        };
+        gone.map_err(LogError::io("remove", &path))?;
     }
     fs.remove_dir(dir).map_err(LogError::io("remove", dir))
 }

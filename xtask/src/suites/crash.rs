@@ -12,7 +12,7 @@ use crate::counts::Counts;
 use crate::workspace::Workspace;
 
 /// What is run, with fixed seeds, each of which counts as a test.
-const RUNS: [&[&str]; 9] = [
+const RUNS: [&[&str]; 11] = [
     &["sim", "--seeds", "0..160"],
     &["sim", "--exhaustive", "3", "--cap", "100"],
     &["faults", "--plans", "4"],
@@ -22,6 +22,8 @@ const RUNS: [&[&str]; 9] = [
     &["streams", "--seeds", "0..16"],
     &["streams", "--exhaustive", "2", "--cap", "2"],
     &["streams", "--faults", "1"],
+    &["queue", "--seeds", "0..16"],
+    &["queue", "--faults", "1"],
 ];
 
 /// Runs each in turn.

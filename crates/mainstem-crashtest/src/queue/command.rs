@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 
-use super::Plan;
+use super::{Plan, faults};
 use crate::sim::State;
 use crate::sim::campaign::{self, Campaign};
 use crate::sim::explore::{self, Extent, Tally};
+use crate::sim::faults::{Case, fail_all, show};
 
 /// Loses power after every operation of generated work on a queue, opens it again, and judges.
 ///
@@ -40,6 +41,10 @@ pub struct Queue {
     /// How often power is lost in a row at most.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3))]
     depth: u64,
+    /// In place of losing power everywhere, make every call fail, in every way that it can, of so many
+    /// plans: a short one, one that does everything, and random ones. With --plan: of that one.
+    #[arg(long)]
+    faults: Option<usize>,
     /// Threads; by default as many as there are processors.
     #[arg(long)]
     threads: Option<NonZero<usize>>,
@@ -49,6 +54,9 @@ pub struct Queue {
     /// With --plan: show this state alone, as a failure printed it.
     #[arg(long, requires = "plan")]
     state: Option<State>,
+    /// With --plan: make this call alone fail, as a failure printed it.
+    #[arg(long, requires = "plan", conflicts_with = "state")]
+    case: Option<Case>,
 }
 
 impl Queue {
@@ -63,8 +71,19 @@ impl Queue {
             again_every: self.again_every,
             depth: usize::try_from(self.depth)?,
         };
-        if let Some(plan) = &self.plan {
-            return campaign::explore_one(plan, self.state.as_ref(), extent);
+        match (&self.plan, self.case, self.faults) {
+            (Some(plan), Some(case), _) => return show(plan, case),
+            (Some(plan), None, Some(_)) => {
+                return fail_all(std::slice::from_ref(plan), self.threads);
+            }
+            (Some(plan), None, None) => {
+                return campaign::explore_one(plan, self.state.as_ref(), extent);
+            }
+            (None, _, Some(count)) => {
+                let plans = faults::plans(count, self.steps).map_err(anyhow::Error::msg)?;
+                return fail_all(&plans, self.threads);
+            }
+            (None, _, None) => {}
         }
         let tally = Tally::default();
         let campaign = Campaign {

@@ -1,7 +1,7 @@
 //! What was asked of a queue, and what it answered.
 
 use super::judge::Seen;
-use super::step::CONSUMERS;
+use super::step::{CONSUMERS, OUTPUTS};
 
 /// Later than every operation of the disk.
 pub const NEVER: u64 = u64::MAX;
@@ -51,12 +51,12 @@ impl Asked {
         }
     }
 
-    fn is_in_doubt(&self) -> bool {
+    pub(super) fn is_in_doubt(&self) -> bool {
         self.answered == NEVER && !self.is_void
     }
 
     /// Notes that what was in doubt turned out to be done, or not to be, and that `now` it is durable.
-    fn settle(&mut self, is_done: bool, now: u64) {
+    pub(super) fn settle(&mut self, is_done: bool, now: u64) {
         if !self.is_in_doubt() {
             return;
         }
@@ -107,7 +107,7 @@ pub struct Pushed {
 impl Pushed {
     /// Returns whether it is one of a consumer's.
     pub fn is_for(&self, consumer: usize) -> bool {
-        self.is_out == (consumer == 2)
+        self.is_out == (consumer == OUTPUTS)
     }
 
     /// Returns where it may be for a consumer after a loss of power at `at`.
@@ -151,9 +151,12 @@ pub struct Transaction {
 }
 
 /// All that was asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the judge looks at all of it")]
 pub struct History {
+    /// How many operations of the disk were done when the queue was first open, with its consumers;
+    /// [`NEVER`] before.
+    pub opened: u64,
     /// All messages, in the order of pushing.
     pub messages: Vec<Pushed>,
     /// All transactions, in order.
@@ -162,11 +165,55 @@ pub struct History {
     pub batches: usize,
 }
 
+impl Default for History {
+    /// Returns that of a queue that was never open.
+    fn default() -> Self {
+        Self {
+            opened: NEVER,
+            messages: Vec::new(),
+            transactions: Vec::new(),
+            batches: 0,
+        }
+    }
+}
+
 impl History {
+    /// Notes that `now` message `number` was seen: it was pushed, whatever was answered, and so was all
+    /// that is as one with it.
+    pub(super) fn was_there(&mut self, number: usize, now: u64) {
+        let Some(message) = self.messages.get(number) else {
+            return;
+        };
+        if !message.push.is_in_doubt() {
+            return;
+        }
+        let batch = message.batch;
+        let together = self.messages.iter_mut();
+        for other in together.filter(|it| it.batch == batch && it.dedup.is_none()) {
+            other.push.settle(true, now);
+        }
+        if let Some(message) = self.messages.get_mut(number) {
+            message.push.settle(true, now);
+        }
+        let mut all = self.transactions.iter_mut();
+        let Some(transaction) = all.find(|it| it.output == number) else {
+            return;
+        };
+        let (asked, (consumer, input)) = (transaction.asked, transaction.input);
+        transaction.asked.settle(true, now);
+        let input = self.messages.get_mut(input);
+        let moves = input.and_then(|it| it.moves.get_mut(consumer));
+        for (_, it) in moves.into_iter().flatten() {
+            if *it == asked {
+                it.settle(true, now);
+            }
+        }
+    }
+
     /// Takes what was in doubt for what was found; a new process has made it durable by `now`.
     pub fn settle(&mut self, seen: &Seen, now: u64) {
         for transaction in &mut self.transactions {
-            let is_done = transaction.value == seen.value;
+            let is_done = seen.place(OUTPUTS, transaction.output) != Place::Gone;
             transaction.asked.settle(is_done, now);
         }
         for (number, message) in self.messages.iter_mut().enumerate() {
@@ -186,6 +233,7 @@ impl History {
     #[must_use]
     pub fn of_survivors(&self, at: u64, seen: &Seen) -> Self {
         let mut next = self.clone();
+        next.opened = 0;
         // What was asked for after the loss never was, and an answer after it never came.
         let cut = |asked: &mut Asked| {
             let known = asked.known(at);

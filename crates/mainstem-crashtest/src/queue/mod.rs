@@ -12,15 +12,23 @@
 //! message comes twice in a drain, none that nobody pushed, none with another payload or id than
 //! before; those of one ordering key come in order; deliveries that were answered are counted; of
 //! messages with one deduplication id there is one. While a plan runs, no message is out twice at a
-//! time, and receipts are good or stale as they should be.
+//! time, none before it is due or before one of its key, and receipts are good or stale as they should be.
+//!
+//! While the disk is [full](Step::Fill), what needs space may be refused, with an error that says so; the
+//! queue opens all the same, and nothing is refused any more once it is [freed](Step::Free). [`faults`]
+//! makes calls fail one by one: what an error called not applied must not be found, what it left unknown
+//! is there or not, as a whole, until a delivery or a new process shows which.
 
+mod calls;
 pub mod command;
+pub mod faults;
 pub mod history;
 pub mod judge;
 pub mod plan;
 mod process;
 pub mod run;
 pub mod step;
+mod verdicts;
 mod workload;
 
 pub use command::Queue;

@@ -34,8 +34,10 @@ impl Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     kills: bool,
-    /// Messages are large, so that files come and go.
-    is_bulky: bool,
+    /// The disk is filled and freed.
+    fills: bool,
+    /// The bytes that a message has less than; where it is large, files come and go.
+    bytes_max: u64,
     keys: bool,
 }
 
@@ -43,7 +45,8 @@ impl Style {
     pub(super) fn of_seed(seed: u64) -> Self {
         Self {
             kills: seed % 4 >= 2,
-            is_bulky: seed % 3 == 1,
+            fills: matches!(seed % 8, 1 | 6),
+            bytes_max: if seed % 3 == 1 { 900 } else { 60 },
             keys: seed.is_multiple_of(2),
         }
     }
@@ -51,6 +54,10 @@ impl Style {
     pub(super) fn step(self, rng: &mut Rng) -> Step {
         if self.kills && rng.below(12) == 0 {
             return Step::Kill(rng.below(12));
+        }
+        if self.fills && rng.below(10) == 0 {
+            let left = rng.pick(&[0, 100, 700, 5000]);
+            return rng.pick(&[Step::Fill(left), Step::Free]);
         }
         let small = |rng: &mut Rng, bound: u64| usize::try_from(rng.below(bound)).unwrap_or(0);
         match rng.below(100) {
@@ -80,12 +87,11 @@ impl Style {
     }
 
     fn push(self, rng: &mut Rng) -> Push {
-        let most = if self.is_bulky { 900 } else { 60 };
         let key = (self.keys && rng.below(2) == 0).then(|| rng.pick(&['a', 'b', 'c']));
         let dedup = (rng.below(5) == 0).then(|| rng.pick(&[1, 2, 3, 4]));
         Push {
             key,
-            size: usize::try_from(rng.below(most)).unwrap_or(0),
+            size: usize::try_from(rng.below(self.bytes_max)).unwrap_or(0),
             dedup,
             delay_ms: if rng.below(8) == 0 {
                 rng.pick(&[1, 2000, 20_000])

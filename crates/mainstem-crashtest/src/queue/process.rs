@@ -8,6 +8,7 @@ use mainstem_env::sim::{Sim, hooked};
 use mainstem_queue::{Consumer, ConsumerOptions, Queue, QueueError, QueueOptions, Upkeep};
 
 use super::step::CONSUMERS;
+use crate::sim::faulty::Bomb;
 use crate::sim::fuse::Fuse;
 
 /// The topic that transactions push to.
@@ -24,12 +25,19 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Opens the queue on `sim`, so that nothing happens by itself.
-    pub(super) fn start(sim: &Sim) -> Result<Self, QueueError> {
+    /// Opens the queue on `sim`, so that nothing happens by itself, with a call that panics if there is
+    /// a `bomb`.
+    pub(super) fn start(sim: &Sim, bomb: Option<Bomb>) -> Result<Self, QueueError> {
         let fuse = Arc::<Fuse>::default();
         let env = {
             let fuse = Arc::clone(&fuse);
-            hooked(&sim.env(), Arc::new(move |kind, _| fuse.check(kind)))
+            let pass = move |kind, _: &Path| {
+                if let Some(bomb) = &bomb {
+                    bomb.pass(kind);
+                }
+                fuse.check(kind)
+            };
+            hooked(&sim.env(), Arc::new(pass))
         };
         let mut options = QueueOptions::default();
         options.upkeep = Upkeep::ByCaller;
@@ -58,13 +66,4 @@ impl Process {
         let found = self.consumers.get(consumer);
         found.ok_or_else(|| format!("there is no consumer {consumer}"))
     }
-}
-
-/// Says what went wrong, with all its causes.
-pub(super) fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mainstem_env::sim::Sim;
-use mainstem_queue::{Message, Outcome, QueueError, Receipt};
+use mainstem_env::sim::{OpKind, Sim};
+use mainstem_queue::{QueueError, Receipt};
 
-use super::history::{Asked, History, Known, NEVER, Place, Pushed, Transaction};
-use super::judge::{self, Seen, VALUE};
+use super::history::{History, NEVER, Place};
+use super::judge::{self, Seen};
 use super::plan::Plan;
-use super::process::{OUT, Process, VISIBILITY_MS, told};
-use super::step::{Push, Settle, Step};
-use crate::sim::rng::payload;
+use super::process::Process;
+use super::step::{Push, Step};
+use crate::sim::faulty::{Bomb, unless_ordered};
+use crate::sim::run::CAPACITY;
+use crate::sim::told::{is_want_of_space, told};
 
 /// A plan under way, or done.
 #[derive(Debug)]
@@ -21,27 +23,36 @@ pub struct Run {
     /// What was asked for so far.
     pub history: History,
     process: Option<Process>,
+    /// A call that panics.
+    bomb: Option<Bomb>,
+    /// Whether calls fail, so that nothing needs to be done, and what is done must be true.
+    pub(super) is_faulty: bool,
+    /// Whether the disk was filled: what needs space may be refused.
+    pub(super) is_full: bool,
     /// Receipts that were given out, oldest first.
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     /// Until when a message is hidden from a consumer, in elapsed ms, by consumer and message.
-    hidden: BTreeMap<(usize, usize), u64>,
+    pub(super) hidden: BTreeMap<(usize, usize), u64>,
+    /// Until when a message is not due, in elapsed ms, by message.
+    pub(super) delayed: BTreeMap<usize, u64>,
     /// Elapsed ms.
-    now_ms: u64,
-    unique: u64,
+    pub(super) now_ms: u64,
+    pub(super) unique: u64,
 }
 
 /// A delivery.
 #[derive(Clone, Copy, Debug)]
-struct Held {
-    consumer: usize,
-    message: usize,
-    receipt: Receipt,
+pub(super) struct Held {
+    pub(super) consumer: usize,
+    pub(super) message: usize,
+    pub(super) receipt: Receipt,
     /// Whether it is good: the message was neither settled nor delivered again.
-    is_good: bool,
+    pub(super) is_good: bool,
 }
 
-/// What a call came to: its error is one that only a dying process may see.
-type Done = Result<(), QueueError>;
+/// What a call came to: its error is one that only a dying process may see, or one whose calls fail,
+/// or, if it says so, one whose disk is full.
+pub(super) type Done = Result<(), QueueError>;
 
 impl Run {
     /// Carries out `plan` on a new machine.
@@ -49,8 +60,17 @@ impl Run {
     /// # Errors
     /// What the queue did wrong on the way.
     pub fn of(plan: &Plan) -> Result<Self, String> {
-        let sim = Sim::new(plan.seed);
-        let mut run = Self::resume(sim, History::default(), plan.seed << 32)?;
+        Self::of_machine(plan, |_| ())
+    }
+
+    /// Carries out `plan` on a new machine that `order` has prepared, and expects no call to fail.
+    ///
+    /// # Errors
+    /// What the queue did wrong on the way.
+    pub fn of_machine(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
+        let mut run = Self::new(plan);
+        order(&run.sim);
+        run.start()?;
         for (number, step) in plan.steps.iter().enumerate() {
             run.step(step)
                 .map_err(|what| format!("step {number}, {step}: {what}"))?;
@@ -58,27 +78,126 @@ impl Run {
         run.sim.violation().map_or(Ok(run), Err)
     }
 
-    /// Goes on with what is on `sim`.
-    pub(super) fn resume(sim: Sim, history: History, unique: u64) -> Result<Self, String> {
-        let mut run = Self {
+    /// Carries out `plan` on a machine whose calls fail as `order` says, and goes on after errors.
+    ///
+    /// # Errors
+    /// What the queue did wrong all the same.
+    pub fn with_faults(plan: &Plan, order: impl FnOnce(&Sim)) -> Result<Self, String> {
+        let run = Self::new(plan);
+        order(&run.sim);
+        run.go_on_after_errors(plan)
+    }
+
+    /// Carries out `plan` while call `nth` of kind `op` panics, and goes on after errors and panics, in
+    /// the same process. Returns `None` if there are fewer calls.
+    ///
+    /// # Errors
+    /// What the queue did wrong all the same.
+    pub fn with_panic(plan: &Plan, op: OpKind, nth: u64) -> Result<Option<Self>, String> {
+        let bomb = Bomb::new(op, nth);
+        let mut run = Self::new(plan);
+        run.bomb = Some(bomb.clone());
+        let run = run.go_on_after_errors(plan)?;
+        Ok(bomb.defuse().then_some(run))
+    }
+
+    fn go_on_after_errors(mut self, plan: &Plan) -> Result<Self, String> {
+        self.is_faulty = true;
+        for (number, step) in plan.steps.iter().enumerate() {
+            let is_open =
+                self.process.is_some() || self.restart().is_ok() || self.restart().is_ok();
+            if !is_open {
+                break;
+            }
+            self.step(step)
+                .map_err(|what| format!("step {number}, {step}: {what}"))?;
+        }
+        self.sim.clear_faults();
+        self.bomb = None;
+        self.is_faulty = false;
+        Ok(self)
+    }
+
+    /// Starts a new process, in which nothing fails any more, and has it do some of everything.
+    ///
+    /// # Errors
+    /// What the queue did wrong.
+    pub fn begin_again(&mut self) -> Result<(), String> {
+        self.sim.set_capacity(CAPACITY);
+        self.is_full = false;
+        self.rise_again()?;
+        for word in "p10 pa10d9 b2 g0.3 a0 t1 g1.9 A u r g2.1 a0 p10 c".split(' ') {
+            let step: Step = word.parse()?;
+            self.step(&step)
+                .map_err(|what| format!("{step} in a new process: {what}"))?;
+        }
+        Ok(())
+    }
+
+    fn new(plan: &Plan) -> Self {
+        Self::on(Sim::new(plan.seed), History::default(), plan.seed << 32)
+    }
+
+    fn on(sim: Sim, history: History, unique: u64) -> Self {
+        Self {
             sim,
             history,
             process: None,
+            bomb: None,
+            is_faulty: false,
+            is_full: false,
             held: Vec::new(),
             hidden: BTreeMap::new(),
+            delayed: BTreeMap::new(),
             now_ms: 0,
             unique,
-        };
+        }
+    }
+
+    /// Goes on with what is on `sim`.
+    pub(super) fn resume(sim: Sim, history: History, unique: u64) -> Result<Self, String> {
+        let mut run = Self::on(sim, history, unique);
         run.start()?;
         Ok(run)
     }
 
     fn start(&mut self) -> Result<(), String> {
-        let process = Process::start(&self.sim);
+        let process = unless_ordered(|| Process::start(&self.sim, self.bomb.clone()))?;
+        let process = process.unwrap_or(Err(QueueError::Panicked));
         self.process = Some(process.map_err(|error| format!("open: {}", told(&error)))?);
         // Leases end with the process that gave them.
         self.hidden.clear();
+        if self.history.opened == NEVER {
+            self.history.opened = self.sim.op_count();
+        }
         Ok(())
+    }
+
+    /// Goes on in a new process after the one before has ended, and settles what was in doubt by what
+    /// it shows. Without that there is no process.
+    fn restart(&mut self) -> Result<(), String> {
+        self.process = None;
+        self.start()?;
+        self.settle_doubts(&self.look()?);
+        Ok(())
+    }
+
+    /// Goes on in a new process after this one was killed.
+    fn rise_again(&mut self) -> Result<(), String> {
+        // What the dead process still does on its way out happens on the machine that is left behind.
+        self.sim = self.sim.process_crash();
+        self.process = None;
+        let seen = self.look()?;
+        self.start()?;
+        self.settle_doubts(&seen);
+        Ok(())
+    }
+
+    fn settle_doubts(&mut self, seen: &Seen) {
+        for held in &mut self.held {
+            held.is_good &= seen.place(held.consumer, held.message) == Place::Waiting;
+        }
+        self.history.settle(seen, self.sim.op_count());
     }
 
     /// Does one thing.
@@ -90,28 +209,37 @@ impl Run {
             return Err(String::from("there is no process"));
         };
         let done = self.try_step(&process, step)?;
-        if process.fuse.has_burnt() {
-            self.sim = self.sim.process_crash();
-            drop(process);
-            let seen = self.look()?;
-            for held in &mut self.held {
-                held.is_good &= seen.place(held.consumer, held.message) == Place::Waiting;
-            }
-            self.start()?;
-            self.history.settle(&seen, self.sim.op_count());
-            return Ok(());
-        }
-        done.map_err(|error| told(&error))?;
+        let is_dead = process.fuse.has_burnt();
         self.process = Some(process);
+        if is_dead {
+            return self.rise_again();
+        }
+        match done {
+            Err(error) if self.is_full && is_want_of_space(&error) => {}
+            Err(error) if !self.is_faulty => return Err(told(&error)),
+            _ => {}
+        }
         if *step == Step::Reopen {
-            self.process = None;
-            return self.start();
+            return match self.restart() {
+                Err(_) if self.is_faulty => {
+                    self.process = None;
+                    Ok(())
+                }
+                restarted => restarted,
+            };
         }
         Ok(())
     }
 
     fn look(&self) -> Result<Seen, String> {
         judge::judge(&self.history, &self.sim, self.sim.op_count())
+    }
+
+    /// Makes a call. One that panics, as was ordered, is one of which nothing is known.
+    pub(super) fn call<T>(
+        call: impl FnOnce() -> Result<T, QueueError>,
+    ) -> Result<Result<T, QueueError>, String> {
+        Ok(unless_ordered(call)?.unwrap_or(Err(QueueError::Panicked)))
     }
 
     fn try_step(&mut self, process: &Process, step: &Step) -> Result<Done, String> {
@@ -138,10 +266,23 @@ impl Run {
                 self.now_ms = self.now_ms.saturating_add(*ms);
                 Ok(())
             }
-            Step::Upkeep => process.queue.upkeep().map(drop),
-            Step::Reopen => process.queue.close(),
+            Step::Upkeep => Self::call(|| process.queue.upkeep().map(drop))?,
+            Step::Reopen => Self::call(|| process.queue.close())?,
             Step::Kill(changes) => {
                 process.fuse.light(*changes);
+                Ok(())
+            }
+            Step::Fill(left) => {
+                let used = CAPACITY.saturating_sub(self.sim.available_space());
+                if !self.is_full {
+                    self.sim.set_capacity(used.saturating_add(*left));
+                }
+                self.is_full = true;
+                Ok(())
+            }
+            Step::Free => {
+                self.sim.set_capacity(CAPACITY);
+                self.is_full = false;
                 Ok(())
             }
             Step::Check => {
@@ -151,350 +292,5 @@ impl Run {
                 Ok(())
             }
         })
-    }
-
-    fn asked(&self) -> Asked {
-        Asked::now(self.sim.op_count())
-    }
-
-    fn note(&self, asked: &mut Asked, done: &Done) {
-        match done {
-            Ok(()) => asked.answered = self.sim.op_count(),
-            Err(error) => asked.is_void = error.outcome() == Outcome::NotApplied,
-        }
-    }
-
-    /// Notes that messages are about to be pushed, and returns them and the number of the first.
-    fn begin(&mut self, pushes: &[Push], is_out: bool) -> (usize, Vec<Message>) {
-        let first = self.history.messages.len();
-        self.history.batches = self.history.batches.wrapping_add(1);
-        let mut messages = Vec::with_capacity(pushes.len());
-        for push in pushes {
-            self.unique = self.unique.wrapping_add(1);
-            let bytes = payload(self.unique, push.size.saturating_add(16));
-            let mut message = Message::new(bytes.clone());
-            message = message.delay(Duration::from_millis(push.delay_ms));
-            if let Some(key) = push.key {
-                message = message.key(key.to_string());
-            }
-            if let Some(dedup) = push.dedup {
-                message = message.dedup([dedup]);
-            }
-            if is_out {
-                message = message.topic(OUT);
-            }
-            messages.push(message);
-            let asked = self.asked();
-            self.history.messages.push(Pushed {
-                payload: bytes,
-                key: push.key,
-                dedup: push.dedup,
-                is_out,
-                batch: self.history.batches,
-                push: asked,
-                id: None,
-                moves: Default::default(),
-                deliveries: Default::default(),
-            });
-        }
-        (first, messages)
-    }
-
-    fn push(&mut self, process: &Process, pushes: &[Push]) -> Result<Done, String> {
-        let (first, messages) = self.begin(pushes, false);
-        let pushed = process.queue.push_batch(&messages);
-        let done = pushed.as_ref().map(|_| ()).map_err(Clone::clone);
-        for (number, push) in (first..).zip(pushes) {
-            let answer = match &pushed {
-                Ok(all) => {
-                    let answer = all.get(number.saturating_sub(first));
-                    Some(*answer.ok_or("fewer answers than messages")?)
-                }
-                Err(_) => None,
-            };
-            let before = self.repeated(number, push.dedup)?;
-            let mut asked = self.history.messages.get(number).ok_or("no message")?.push;
-            self.note(&mut asked, &done);
-            if let Some(answer) = answer {
-                if answer.is_repeat != before.is_some() {
-                    return Err(format!(
-                        "message {number} repeats {before:?}, answered {answer:?}"
-                    ));
-                }
-                if answer.is_repeat {
-                    asked.is_void = true;
-                    let id = before.and_then(|it| self.history.messages.get(it)?.id);
-                    if id.is_some_and(|id| id != answer.id.0) {
-                        return Err(format!(
-                            "message {number} repeats {id:?}, answered {answer:?}"
-                        ));
-                    }
-                }
-            }
-            let message = self.history.messages.get_mut(number).ok_or("no message")?;
-            message.push = asked;
-            if let Some(answer) = answer
-                && !answer.is_repeat
-            {
-                message.id = Some(answer.id.0);
-            }
-        }
-        Ok(done)
-    }
-
-    /// Returns the message that has the deduplication id that message `number` has.
-    fn repeated(&self, number: usize, dedup: Option<u8>) -> Result<Option<usize>, String> {
-        let Some(dedup) = dedup else { return Ok(None) };
-        let before = self.history.messages.get(..number).ok_or("no message")?;
-        let is_it = |it: &Pushed| it.dedup == Some(dedup) && it.push.known(NEVER - 1) == Known::Yes;
-        Ok(before.iter().position(is_it))
-    }
-
-    fn receive(&mut self, process: &Process, consumer: usize, most: usize) -> Result<Done, String> {
-        let asked = self.asked();
-        let deliveries = match process
-            .consumer(consumer)?
-            .receive_batch(most.max(1), Duration::ZERO)
-        {
-            Ok(deliveries) => deliveries,
-            Err(error) => {
-                // One of those that wait may have been delivered, as far as anybody knows.
-                for message in &mut self.history.messages {
-                    if let Some(deliveries) = message.deliveries.get_mut(consumer) {
-                        deliveries.push(asked);
-                    }
-                }
-                self.held.retain(|it| it.consumer != consumer);
-                return Ok(Err(error));
-            }
-        };
-        for delivery in deliveries {
-            let number = judge::known(&self.history, &delivery)?;
-            judge::delivered(
-                &self.history,
-                consumer,
-                number,
-                &delivery,
-                self.sim.op_count(),
-            )?;
-            let message = self.history.messages.get_mut(number).ok_or("no message")?;
-            let places = message.places(consumer, self.sim.op_count());
-            if !places.contains(&Place::Waiting) {
-                return Err(format!(
-                    "message {number} is delivered, and should be {places:?}"
-                ));
-            }
-            let place = (consumer, number);
-            if self
-                .hidden
-                .get(&place)
-                .is_some_and(|until| *until > self.now_ms)
-            {
-                return Err(format!(
-                    "message {number} is delivered, and was out already"
-                ));
-            }
-            let until = self.now_ms.saturating_add(VISIBILITY_MS);
-            self.hidden.insert(place, until);
-            message.id = Some(delivery.id().0);
-            if let Some(deliveries) = message.deliveries.get_mut(consumer) {
-                let mut asked = asked;
-                asked.answered = self.sim.op_count();
-                deliveries.push(asked);
-            }
-            self.spoil(consumer, number);
-            self.held.push(Held {
-                consumer,
-                message: number,
-                receipt: delivery.receipt(),
-                is_good: true,
-            });
-        }
-        Ok(Ok(()))
-    }
-
-    /// Notes that no receipt for a message is good any more.
-    fn spoil(&mut self, consumer: usize, message: usize) {
-        for held in &mut self.held {
-            if (held.consumer, held.message) == (consumer, message) {
-                held.is_good = false;
-            }
-        }
-    }
-
-    fn forget(&mut self, consumer: usize, message: usize) {
-        self.held
-            .retain(|it| (it.consumer, it.message) != (consumer, message));
-    }
-
-    /// Takes one of the receipts, good or not.
-    fn pick(&self, place: usize) -> Option<Held> {
-        let place = place.checked_rem(self.held.len())?;
-        self.held.get(place).copied()
-    }
-
-    fn settle(&mut self, process: &Process, settle: Settle, held: Held) -> Result<Done, String> {
-        let Held {
-            consumer,
-            message,
-            receipt,
-            ..
-        } = held;
-        let asked = self.asked();
-        let it = process.consumer(consumer)?;
-        let done = match settle {
-            Settle::Ack => it.ack(receipt),
-            Settle::Nack => it.nack(receipt, Duration::from_secs(1)),
-            Settle::Extend => it.extend(receipt, Duration::from_mins(1)),
-            Settle::Reject => it.reject(receipt, "for a test"),
-            Settle::Transaction => return self.transact(process, held),
-        };
-        if !held.is_good {
-            return stale(process, done);
-        }
-        self.settled(settle, consumer, message, asked, &done);
-        Ok(done)
-    }
-
-    /// Notes what became of a message that was out.
-    fn settled(
-        &mut self,
-        settle: Settle,
-        consumer: usize,
-        message: usize,
-        mut asked: Asked,
-        done: &Done,
-    ) {
-        self.note(&mut asked, done);
-        let place = match settle {
-            Settle::Ack | Settle::Transaction => Some(Place::Gone),
-            Settle::Reject => Some(Place::Dead),
-            Settle::Nack | Settle::Extend => None,
-        };
-        if let Some(place) = place
-            && let Some(message) = self.history.messages.get_mut(message)
-            && let Some(moves) = message.moves.get_mut(consumer)
-        {
-            moves.push((place, asked));
-        }
-        match (settle, done) {
-            // Whether the receipt is good is not known any more.
-            (_, Err(_)) => self.forget(consumer, message),
-            (Settle::Extend, Ok(())) => {
-                let until = self.now_ms.saturating_add(60_000);
-                self.hidden.insert((consumer, message), until);
-            }
-            (Settle::Nack, Ok(())) => {
-                self.spoil(consumer, message);
-                let until = self.now_ms.saturating_add(1000);
-                self.hidden.insert((consumer, message), until);
-            }
-            (Settle::Ack | Settle::Reject | Settle::Transaction, Ok(())) => {
-                self.spoil(consumer, message);
-                self.hidden.remove(&(consumer, message));
-            }
-        }
-    }
-
-    fn transact(&mut self, process: &Process, held: Held) -> Result<Done, String> {
-        let push = Push {
-            key: Some('a'),
-            size: 8,
-            dedup: None,
-            delay_ms: 0,
-        };
-        let asked = self.asked();
-        let (output, messages) = self.begin(&[push], true);
-        let value = u64::try_from(output).unwrap_or(0).wrapping_add(1);
-        let message = messages.into_iter().next().ok_or("no message")?;
-        let transaction = process.queue.transaction();
-        let transaction = transaction.ack(held.receipt).push(message);
-        let committed = transaction.set(VALUE, value.to_string()).commit();
-        let done = committed.as_ref().map(|_| ()).map_err(Clone::clone);
-        if !held.is_good {
-            if let Some(message) = self.history.messages.get_mut(output) {
-                message.push.is_void = true;
-            }
-            return stale(process, done);
-        }
-        let mut noted = asked;
-        self.note(&mut noted, &done);
-        let message = self.history.messages.get_mut(output).ok_or("no message")?;
-        message.push = noted;
-        message.id = committed.ok().and_then(|all| all.first().map(|it| it.id.0));
-        self.history.transactions.push(Transaction {
-            input: (held.consumer, held.message),
-            output,
-            value,
-            asked: noted,
-        });
-        self.settled(
-            Settle::Transaction,
-            held.consumer,
-            held.message,
-            asked,
-            &done,
-        );
-        Ok(done)
-    }
-
-    fn ack_all(&mut self, process: &Process) -> Result<Done, String> {
-        let asked = self.asked();
-        let all = std::mem::take(&mut self.held);
-        let good: Vec<Receipt> = all
-            .iter()
-            .filter(|it| it.is_good)
-            .map(|it| it.receipt)
-            .collect();
-        let receipts: Vec<Receipt> = all.iter().map(|it| it.receipt).collect();
-        // Receipts say whose they are.
-        let acked = process.consumer(0)?.ack_batch(&receipts);
-        if let Ok(stale) = &acked
-            && stale.len() != all.len().saturating_sub(good.len())
-        {
-            return Err(format!(
-                "{} receipts of {} were stale",
-                stale.len(),
-                all.len()
-            ));
-        }
-        let done = acked.map(drop);
-        for held in all.iter().filter(|it| it.is_good) {
-            self.settled(Settle::Ack, held.consumer, held.message, asked, &done);
-        }
-        Ok(done)
-    }
-
-    fn redrive(&mut self, process: &Process, consumer: usize) -> Result<Done, String> {
-        let mut asked = self.asked();
-        let at = self.sim.op_count();
-        let redriven = process.consumer(consumer)?.redrive(None);
-        let done = redriven.as_ref().map(|_| ()).map_err(Clone::clone);
-        self.note(&mut asked, &done);
-        let mut dead = 0_usize;
-        for message in &mut self.history.messages {
-            if message.is_for(consumer) && message.places(consumer, at) == [Place::Dead] {
-                dead = dead.saturating_add(1);
-                if let Some(moves) = message.moves.get_mut(consumer) {
-                    moves.push((Place::Waiting, asked));
-                }
-            }
-        }
-        match redriven {
-            Ok(redriven) if redriven != dead => Err(format!(
-                "{redriven} messages were redriven, and {dead} were dead"
-            )),
-            _ => Ok(done),
-        }
-    }
-}
-
-/// Checks that a receipt that is no good was refused.
-fn stale(process: &Process, done: Done) -> Result<Done, String> {
-    match done {
-        Err(QueueError::StaleReceipt) => Ok(Ok(())),
-        Err(error) if process.fuse.has_burnt() => Ok(Err(error)),
-        Err(error) => Err(format!("refused with {}", told(&error))),
-        Ok(()) => Err(String::from("a stale receipt was taken")),
     }
 }

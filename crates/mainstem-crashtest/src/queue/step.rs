@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 /// How many consumers there are: two of the topic that is pushed to, one of that of transactions.
 pub const CONSUMERS: usize = 3;
+/// The consumer of what transactions push.
+pub const OUTPUTS: usize = 2;
 
 /// One thing that a plan does.
 ///
@@ -14,7 +16,8 @@ pub const CONSUMERS: usize = 3;
 /// it back, `e1` extends it, `x1` rejects it, and `t1` acknowledges it in a transaction that pushes
 /// another message and sets a value; `A` acknowledges all that are out. `d0` redrives the dead of the
 /// first consumer, `w500` lets 500 ms pass, `u` does upkeep, `r` closes and opens, `k3` kills the process
-/// after 3 more changes of the disk, and `c` looks at everything.
+/// after 3 more changes of the disk, `f4096` fills the disk up to 4096 bytes, `F` frees it, and `c` looks
+/// at everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "runs carry out all of them")]
 pub enum Step {
@@ -38,6 +41,10 @@ pub enum Step {
     Reopen,
     /// The process ends after so many more changes of the disk.
     Kill(u64),
+    /// The disk is filled until so many bytes are free.
+    Fill(u64),
+    /// There is room again on a disk that was filled.
+    Free,
     /// Everything is looked at.
     Check,
 }
@@ -109,6 +116,8 @@ impl fmt::Display for Step {
             Self::Upkeep => write!(f, "u"),
             Self::Reopen => write!(f, "r"),
             Self::Kill(changes) => write!(f, "k{changes}"),
+            Self::Fill(left) => write!(f, "f{left}"),
+            Self::Free => write!(f, "F"),
             Self::Check => write!(f, "c"),
         }
     }
@@ -132,6 +141,8 @@ fn parsed(word: &str) -> Option<Step> {
         'u' if rest.is_empty() => Step::Upkeep,
         'r' if rest.is_empty() => Step::Reopen,
         'c' if rest.is_empty() => Step::Check,
+        'F' if rest.is_empty() => Step::Free,
+        'f' => Step::Fill(rest.parse().ok()?),
         'p' => Step::Push(push(rest)?),
         'b' => Step::Batch(rest.parse().ok()?),
         'g' => {
@@ -192,6 +203,8 @@ mod tests {
             "u",
             "r",
             "k3",
+            "f4096",
+            "F",
             "c",
         ] {
             let step: Step = word.parse().unwrap();

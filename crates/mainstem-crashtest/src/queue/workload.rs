@@ -1,14 +1,15 @@
 //! A queue as work that power is lost under.
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{OpKind, Sim};
 
 use super::judge::{self, Seen};
 use super::plan::{Plan, Style};
 use super::run::Run;
 use super::step::{Push, Step};
-use crate::sim::Workload;
 use crate::sim::explore::Tally;
 use crate::sim::rng::Rng;
+use crate::sim::run::CAPACITY;
+use crate::sim::{Faulty, Workload};
 
 impl Workload for Plan {
     type Step = Step;
@@ -42,6 +43,7 @@ impl Workload for Plan {
             Step::Receive(consumer, most @ 2..) => Some(Step::Receive(consumer, most - 1)),
             Step::Settle(settle, place @ 1..) => Some(Step::Settle(settle, place - 1)),
             Step::Kill(changes @ 1..) => Some(Step::Kill(changes - 1)),
+            Step::Fill(left @ 1..) => Some(Step::Fill(left / 2)),
             _ => None,
         }
     }
@@ -69,6 +71,7 @@ impl Workload for Plan {
         let history = run.history.of_survivors(at, &found);
         // Other payloads than those of the first run.
         let unique = (1 << 63) | (rng.draw() >> 1);
+        world.set_capacity(CAPACITY);
         let mut next = Run::resume(world.clone(), history, unique)?;
         let style = Style::of_seed(self.seed);
         for _ in 0..rng.pick(&[1, 2, 4, 12]) {
@@ -77,5 +80,29 @@ impl Workload for Plan {
                 .map_err(|what| format!("{step} after recovery: {what}"))?;
         }
         Ok(next)
+    }
+}
+
+impl Faulty for Plan {
+    const FAULTS: &'static str = "queue";
+
+    fn unhindered(&self, order: impl FnOnce(&Sim)) -> Result<Run, String> {
+        Run::of_machine(self, order)
+    }
+
+    fn with_faults(&self, order: impl FnOnce(&Sim)) -> Result<Run, String> {
+        Run::with_faults(self, order)
+    }
+
+    fn with_panic(&self, op: OpKind, nth: u64) -> Result<Option<Run>, String> {
+        Run::with_panic(self, op, nth)
+    }
+
+    fn judge(&self, run: &Run, world: &Sim, at: u64) -> Result<(), String> {
+        judge::judge_in_place(&run.history, world, at).map(drop)
+    }
+
+    fn begin_again(run: &mut Run) -> Result<(), String> {
+        run.begin_again()
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod run;
 pub mod shrink;
 pub mod state;
 pub mod step;
+pub(crate) mod told;
 pub mod workload;
 mod zeros;
 

@@ -14,8 +14,9 @@ use mainstem_types::{HashKey, KinesisSeq, StreamName};
 
 use super::history::{Held, History, Life, Presence};
 use super::plan::TRANSITION_MS;
-use super::process::{DIR, Process, stream_of, told};
+use super::process::{DIR, Process, stream_of};
 use super::step::STREAMS;
+use crate::sim::told::told;
 
 /// What was found of all streams.
 #[derive(Clone, Debug, Default)]

@@ -98,20 +98,3 @@ pub(super) fn stream_of(log: &LogName) -> Option<&str> {
     let (stream, _incarnation) = rest.rsplit_once('.')?;
     Some(stream)
 }
-
-/// Returns whether an error says that the disk is full.
-pub(super) fn is_want_of_space(error: &dyn std::error::Error) -> bool {
-    let text = told(error);
-    ["no space left", "no storage space"]
-        .iter()
-        .any(|it| text.contains(it))
-}
-
-/// Says what went wrong, with all its causes.
-pub(super) fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}

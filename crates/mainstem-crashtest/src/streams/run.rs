@@ -12,10 +12,11 @@ use mainstem_types::StreamName;
 use super::history::{Change, History, Span};
 use super::judge::{Judge, name_of};
 use super::plan::{Plan, TRANSITION_MS};
-use super::process::{Hardship, Process, is_want_of_space, told};
+use super::process::{Hardship, Process};
 use super::step::{STREAMS, Step};
 use crate::sim::faulty::{Bomb, unless_ordered};
 use crate::sim::run::CAPACITY;
+use crate::sim::told::{is_want_of_space, told};
 
 /// A plan under way, or done.
 #[derive(Debug)]

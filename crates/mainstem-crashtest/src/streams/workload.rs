@@ -4,12 +4,13 @@ use mainstem_env::sim::{OpKind, Sim};
 
 use super::judge::{Judge, Seen};
 use super::plan::{Plan, Style};
-use super::process::{Hardship, Process, is_want_of_space, told};
+use super::process::{Hardship, Process};
 use super::run::Run;
 use super::step::Step;
 use crate::sim::explore::Tally;
 use crate::sim::rng::Rng;
 use crate::sim::run::CAPACITY;
+use crate::sim::told::{is_want_of_space, told};
 use crate::sim::{Faulty, Workload};
 
 /// Streams that were opened after a loss of power.

@@ -1,8 +1,10 @@
 //! The embedded queue on a simulated disk.
 
-use mainstem_crashtest::queue::{Plan, Run};
+use mainstem_crashtest::queue::{Plan, Run, faults};
 use mainstem_crashtest::sim::State;
 use mainstem_crashtest::sim::explore::{Extent, Tally, explore, replay};
+use mainstem_crashtest::sim::faults::fail;
+use mainstem_env::sim::OpKind;
 
 /// Every moment of some random work, with several states of the disk at each.
 #[test]
@@ -61,4 +63,31 @@ fn what_is_carried_forward_survives() {
     };
     let explored = explore(&plan, extent, &Tally::default());
     assert!(explored.is_ok(), "{explored:?}");
+}
+
+#[test]
+fn the_plans_for_faults_make_every_call_that_a_queue_has() {
+    let plans = faults::plans(2, 0).unwrap();
+    let runs = plans.iter().map(|plan| Run::of(plan).unwrap());
+    let sims: Vec<_> = runs.map(|run| run.sim).collect();
+    let is_never = |op: &OpKind| sims.iter().all(|sim| sim.calls(*op) == 0);
+    let never = OpKind::ALL.into_iter().filter(is_never);
+    // Those of retention, of a full disk, and of zeros ahead of a busy log.
+    let unused = [OpKind::AvailableSpace, OpKind::ZeroByDevice];
+    assert_eq!(never.collect::<Vec<_>>(), unused);
+}
+
+/// A deletion of a file failed to be synced; the next process deleted the next file for good, and a power
+/// cut brought the first one back, with a hole behind it: the queue did not open.
+#[test]
+fn a_file_whose_deletion_failed_does_not_come_back() {
+    let plan: Plan = "78: p9 r p9 r".parse().unwrap();
+    for nth in 1.. {
+        let case = format!("SyncDir/{nth}/eio/forever").parse().unwrap();
+        match fail(&plan, case) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(what) => panic!("{case}: {what}"),
+        }
+    }
 }

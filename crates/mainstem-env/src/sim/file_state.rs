@@ -272,13 +272,20 @@ impl FileState {
         }
         // Everywhere else, what readers see is what the disk has.
         self.pending.range(pages).all(|(&page, versions)| {
-            let start = page_start(page);
-            let within = to_usize(range.start.saturating_sub(start))
-                ..to_usize(range.end.saturating_sub(start)).min(PAGE);
             let durable = self.durable.get_or_zero(page);
-            versions
-                .iter()
-                .all(|version| version.page.get(within.clone()) == durable.get(within.clone()))
+            let is_same = |version: &PageVersion, sector: usize| {
+                let sector = sector_range(sector);
+                let at = |at: usize| page_start(page).saturating_add(to_u64(at));
+                let first = range.start.max(at(sector.start));
+                let end = range.end.min(at(sector.end));
+                let within = to_usize(first.saturating_sub(page_start(page)))
+                    ..to_usize(end.saturating_sub(page_start(page)));
+                version.page.get(within.clone()) == durable.get(within)
+            };
+            versions.iter().all(|version| {
+                let touched = (0..SECTORS_PER_PAGE).filter(|it| version.mask & (1 << it) != 0);
+                touched.into_iter().all(|sector| is_same(version, sector))
+            })
         })
     }
 

@@ -1,10 +1,11 @@
 //! The simulated world panics at the call that breaks a rule of published bytes.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{Fault, OpKind, Sim};
 use mainstem_env::{File, OpenMode, ReadMode, Region};
 
 fn with_published(name: &str) -> (Sim, Arc<dyn File>, Region) {
@@ -83,6 +84,25 @@ fn publishing_what_is_not_durable_panics_for_segments() {
     sim.set_published_check(|_| true);
     file.write_all_at(&[2; 100], 1100).unwrap();
     assert!(breaks(&sim, || region.publish(1200)));
+}
+
+/// A cut whose sync failed may or may not have zeroed what lay behind it, and no more than that: sectors
+/// that were written and synced since are durable.
+#[test]
+fn a_failed_sync_leaves_only_those_sectors_in_doubt_that_it_was_to_write() {
+    let (sim, file, region) = with_published("/0.seg");
+    drop(region);
+    file.write_all_at(&[2; 3096], 1000).unwrap();
+    file.sync_all().unwrap();
+    file.truncate(1000).unwrap();
+    sim.fail(Fault::once(OpKind::SyncAll, 1, io::ErrorKind::Other));
+    file.sync_all().unwrap_err();
+    file.allocate(4096).unwrap();
+    file.write_all_at(&[3; 536], 1000).unwrap();
+    file.sync_all().unwrap();
+    let region = file.region(1 << 20, ReadMode::Mapped).unwrap();
+    assert!(!breaks(&sim, || region.publish(1536)));
+    assert!(breaks(&sim, || region.publish(4096)));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use mainstem_env::TimestampMs;
 use super::policy;
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
+use crate::format::names;
 use crate::segment::shared::Segment;
 use crate::seq::SeqNo;
 use crate::shard::ShardState;
@@ -25,6 +26,8 @@ pub(crate) struct Trimming {
     /// Whether nothing is deleted any more: the shard was removed, or a directory sync failed. Which
     /// names a power cut brings back is then unknown, and deleting a later segment could leave a hole.
     ended: bool,
+    /// Whether the segment before the oldest is known to stay away: see [`keep_away`].
+    is_front_sure: bool,
 }
 
 impl Trimming {
@@ -33,6 +36,7 @@ impl Trimming {
         *self = Self {
             leaving: None,
             ended: true,
+            is_front_sure: false,
         };
     }
 }
@@ -135,6 +139,7 @@ fn delete(
     segment: &Arc<Segment>,
     trimming: &mut Trimming,
 ) -> Result<(), LogError> {
+    keep_away(shard, segment, trimming)?;
     let path = segment.path();
     let len = shard
         .files
@@ -153,6 +158,45 @@ fn delete(
     shard.counters.trimmed_bytes.add(len);
     finish(shard, trimming)?;
     tracing::debug!(path = %path.display(), bytes = len, "deleted a segment");
+    Ok(())
+}
+
+/// Makes durable, before the first deletion of a process, that the segment before `oldest` is gone.
+///
+/// The sync of its removal may have failed in a process that is no more. A power cut then brings it back,
+/// whatever is synced later: what a failed sync left behind is marked clean. Without `oldest` it would
+/// leave a hole. A name that is used again, and synced, has nothing left behind; that of a directory
+/// means nothing to anybody, should a crash leave it there.
+fn keep_away(
+    shard: &ShardState,
+    oldest: &Segment,
+    trimming: &mut Trimming,
+) -> Result<(), LogError> {
+    if trimming.is_front_sure {
+        return Ok(());
+    }
+    let before = match oldest.header() {
+        Ok(header) => header.previous,
+        // Who came before it cannot be found out, and damage must not keep everything for ever.
+        Err(LogError::Corrupt { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(before) = before {
+        let dir = oldest.path().parent().unwrap_or(oldest.path());
+        let path = dir.join(names::segment(before.base));
+        let fs = &shard.files.env.fs;
+        match fs.create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => created.map_err(LogError::io("create", &path))?,
+        }
+        fs.remove_dir(&path)
+            .map_err(LogError::io("remove", &path))?;
+        fs.sync_dir(dir).map_err(|error| {
+            trimming.ended = true;
+            LogError::io("sync", dir)(error)
+        })?;
+    }
+    trimming.is_front_sure = true;
     Ok(())
 }
 

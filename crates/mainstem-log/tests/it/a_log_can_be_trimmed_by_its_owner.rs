@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainstem_env::sim::{Choices, Sim, Strictness};
+use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness};
 use mainstem_log::limits::{KEEP_UNTIL_TRIMMED, RETENTION_MS_MAX};
 use mainstem_log::{LogError, SeqNo, Shard, ShardOptions, Start};
 
@@ -103,5 +103,42 @@ fn a_power_cut_leaves_no_hole() {
                 assert_eq!(found[0].0, keep.0, "what was trimmed stays away");
             }
         }
+    }
+}
+
+/// A deletion whose sync failed came back with a power cut, after a later process had deleted the next
+/// segment for good: the shard had a hole, and opened read-only.
+#[test]
+fn a_deletion_that_failed_leaves_no_hole_when_a_new_process_goes_on() {
+    let sim = Sim::new(1);
+    let engine = kit::open_sim(&sim);
+    let shard = engine.create_shard(&kit::name("s"), options()).unwrap();
+    fill(&shard, 4);
+    let segments = shard.segments().unwrap();
+    sim.fail(Fault::for_ever(
+        OpKind::SyncDir,
+        1,
+        std::io::ErrorKind::Other,
+    ));
+    shard.trim_before(segments[1].first).unwrap_err();
+    drop((shard, engine));
+    sim.clear_faults();
+
+    let engine = kit::open_sim(&sim);
+    let shard = engine.shard(&kit::name("s"), options()).unwrap();
+    assert_eq!(shard.trim_before(segments[2].first).unwrap(), 1);
+    engine.close().unwrap();
+    drop((shard, engine));
+
+    for choices in [Choices::drop_all(), Choices::keep_all(), Choices::random(1)] {
+        let lost = sim.power_loss(
+            sim.op_count(),
+            &mut choices.clone(),
+            Strictness::StrictPosix,
+        );
+        let engine = kit::open_sim(&lost);
+        let shard = engine.shard(&kit::name("s"), options()).unwrap();
+        assert!(shard.refusal().is_none(), "{:?}", shard.refusal());
+        assert_eq!(shard.first_seq().unwrap(), segments[2].first);
     }
 }
