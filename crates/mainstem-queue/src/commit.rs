@@ -73,10 +73,17 @@ impl Core {
                 if is_round_due {
                     live.unlooked_bytes = 0;
                 }
+                let due_ms = claims
+                    .chunk_by(|a, b| a.0 == b.0)
+                    .filter_map(|same| live.state.consumers.get(&same.first()?.0)?.next_timer_ms())
+                    .min();
                 drop(live);
                 if is_round_due {
                     self.want_round();
                 }
+                // Before this the keeper would have found nothing that is due then.
+                self.nudge_at(due_ms.unwrap_or(u64::MAX));
+                self.waiters.wake(Wanted::Settled, usize::MAX);
                 if reserved > 0 && self.options.when_full == WhenFull::DropOldest {
                     // These can be dropped from now on.
                     self.waiters.wake(Wanted::Room, usize::MAX);
@@ -89,6 +96,7 @@ impl Core {
                 if reserved > 0 {
                     self.waiters.wake(Wanted::Room, usize::MAX);
                 }
+                self.waiters.wake(Wanted::Settled, usize::MAX);
                 for (consumer, _) in claims {
                     self.wake_for(*consumer, 1);
                 }
@@ -109,7 +117,8 @@ impl Core {
                     if let Err(error) = self.settle(&staged.claims, staged.reserved, result) {
                         tracing::debug!(%error, "a call that nobody waited for failed");
                     }
-                    // It may have been an acknowledgement that others waited for, or their room.
+                    // It may have been a message or an acknowledgement that others waited for, or
+                    // their room.
                     self.waiters.wake_consumers(1);
                     self.waiters.wake(Wanted::Room, 1);
                 }
@@ -163,9 +172,7 @@ impl Future for Committing {
 impl Drop for Committing {
     fn drop(&mut self) {
         let staged = std::mem::take(&mut self.staged);
-        if let Some(append) = self.append.take()
-            && !(staged.claims.is_empty() && staged.reserved == 0)
-        {
+        if let Some(append) = self.append.take() {
             self.core.abandoned().push((append, staged));
             self.core.nudge();
         }

@@ -160,7 +160,8 @@ impl Consumer {
             if core.now_ms() >= end_ms {
                 return Ok(Vec::new());
             }
-            core.nudge_at(end_ms);
+            waiting.set_deadline(end_ms);
+            core.nudge_at(core.next_timer_ms(self.id).unwrap_or(end_ms).min(end_ms));
             waiting.woken(Some(end_ms)).await;
         }
     }
@@ -298,10 +299,10 @@ impl Consumer {
     fn all(&self, receipts: &[Receipt], verdict: Verdict<'_>) -> Result<Vec<Receipt>, QueueError> {
         let core = &self.inner.core;
         let mut staged = Staged::default();
-        let stale = core.stage_verdict(receipts, verdict, &mut staged)?;
+        let stale = core.claim(receipts, verdict, &mut staged)?;
         if !staged.batch.is_empty() {
             core.commit(&staged)?;
-            self.told(receipts.len());
+            core.answered(receipts);
         }
         Ok(stale)
     }
@@ -309,22 +310,13 @@ impl Consumer {
     async fn one_async(&self, receipt: Receipt, verdict: Verdict<'_>) -> Result<(), QueueError> {
         let core = &self.inner.core;
         let mut staged = Staged::default();
-        let stale = core.stage_verdict(&[receipt], verdict, &mut staged)?;
+        let stale = core.claim_async(&[receipt], verdict, &mut staged).await?;
         if !stale.is_empty() {
             return Err(QueueError::StaleReceipt);
         }
         core.commit_async(staged).await?;
-        self.told(1);
+        core.answered(&[receipt]);
         Ok(())
-    }
-
-    /// Wakes those who wait for what became free.
-    fn told(&self, messages: usize) {
-        let core = &self.inner.core;
-        core.waiters.wake(Wanted::Message(self.id), messages);
-        if core.is_limited() {
-            core.waiters.wake(Wanted::Room, messages);
-        }
     }
 
     /// Returns dead messages, oldest first: up to `most`, from the one after `after` on.
@@ -406,7 +398,7 @@ impl Consumer {
                 return Ok(settled);
             }
             core.commit(&staged)?;
-            self.told(some);
+            core.tell_freed(self.id, some);
             settled = settled.saturating_add(some);
         }
     }

@@ -1,5 +1,6 @@
 //! Step 3 of a message: its consumer is done with it, or is not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commit::Staged;
@@ -9,6 +10,7 @@ use crate::format::event::Event;
 use crate::format::runs::Runs;
 use crate::receipt::Receipt;
 use crate::state::entry::Status;
+use crate::waiters::Wanted;
 
 /// What a consumer says about messages that it got.
 #[derive(Clone, Copy, Debug)]
@@ -23,17 +25,85 @@ pub(crate) enum Verdict<'a> {
     Reject(&'a str),
 }
 
+/// How often an answer looks whether what is under way is done, should nobody tell it: the task that
+/// began it may not be polled.
+const SETTLED_LOOK: Duration = Duration::from_millis(10);
 /// What is kept of a reason, in bytes.
 const REASON_BYTES_MAX: usize = 1024;
 
 impl Core {
+    /// Wakes those who wait for what was freed by an answer for `receipts`.
+    pub(crate) fn answered(&self, receipts: &[Receipt]) {
+        for same in receipts.chunk_by(|a, b| a.consumer == b.consumer) {
+            if let Some(first) = same.first() {
+                self.tell_freed(first.consumer, same.len());
+            }
+        }
+    }
+
+    /// Wakes those who wait for `messages` of a consumer, or for their room.
+    pub(crate) fn tell_freed(&self, consumer: u32, messages: usize) {
+        self.wake_for(consumer, messages);
+        if self.is_limited() {
+            self.waiters.wake(Wanted::Room, messages);
+        }
+    }
+
     /// Stages what is said about the messages of `receipts`, and returns those that are stale.
-    pub(crate) fn stage_verdict(
-        &self,
+    ///
+    /// If something else is under way about one of them, such as an extension, what comes of that is
+    /// waited for: it decides whether the receipt is good.
+    pub(crate) fn claim(
+        self: &Arc<Self>,
         receipts: &[Receipt],
         verdict: Verdict<'_>,
         staged: &mut Staged,
     ) -> Result<Vec<Receipt>, QueueError> {
+        if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
+            return Ok(stale);
+        }
+        let waiting = self.waiters.place(Wanted::Settled);
+        loop {
+            waiting.arm();
+            self.finish_abandoned();
+            if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
+                return Ok(stale);
+            }
+            waiting.sleep(SETTLED_LOOK);
+        }
+    }
+
+    /// As [`Core::claim`], without blocking the thread.
+    pub(crate) async fn claim_async(
+        self: &Arc<Self>,
+        receipts: &[Receipt],
+        verdict: Verdict<'_>,
+        staged: &mut Staged,
+    ) -> Result<Vec<Receipt>, QueueError> {
+        if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
+            return Ok(stale);
+        }
+        let waiting = self.waiters.place(Wanted::Settled);
+        loop {
+            waiting.arm();
+            if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
+                return Ok(stale);
+            }
+            let look_ms = self.now_ms().saturating_add(to_ms(SETTLED_LOOK));
+            waiting.set_deadline(look_ms);
+            self.nudge_at(look_ms);
+            waiting.woken(Some(look_ms)).await;
+        }
+    }
+
+    /// Stages what is said about the messages of `receipts`, and returns those that are stale; `None`,
+    /// with nothing staged, if something else is under way about one of them.
+    fn stage_verdict(
+        &self,
+        receipts: &[Receipt],
+        verdict: Verdict<'_>,
+        staged: &mut Staged,
+    ) -> Result<Option<Vec<Receipt>>, QueueError> {
         self.check_open()?;
         let now_ms = self.now_ms();
         let mut live = self.live()?;
@@ -41,9 +111,16 @@ impl Core {
         let mut stale = Vec::new();
         let mut good: Vec<Receipt> = Vec::with_capacity(receipts.len());
         for receipt in receipts {
-            let consumer = live.state.consumers.get_mut(&receipt.consumer);
-            if consumer.is_some_and(|it| it.claim_delivered(receipt.id, receipt.nonce)) {
+            let Some(it) = live.state.consumers.get_mut(&receipt.consumer) else {
+                stale.push(*receipt);
+                continue;
+            };
+            if it.claim_delivered(receipt.id, receipt.nonce) {
                 good.push(*receipt);
+            } else if it.is_under_way(receipt.id, receipt.nonce) && !good.contains(receipt) {
+                let claims: Vec<(u32, u64)> = good.iter().map(|it| (it.consumer, it.id)).collect();
+                live.release(&claims);
+                return Ok(None);
             } else {
                 stale.push(*receipt);
             }
@@ -62,7 +139,7 @@ impl Core {
             }
         }
         staged.claims.extend(claims);
-        Ok(stale)
+        Ok(Some(stale))
     }
 
     fn push_verdict(

@@ -166,7 +166,7 @@ impl Core {
     }
 
     /// Drops messages that are older than the limits allow.
-    fn drop_aged(&self) -> Result<(), QueueError> {
+    pub(crate) fn drop_aged(&self) -> Result<(), QueueError> {
         let Some(age_max) = self.options.limits.age_max else {
             return Ok(());
         };

@@ -26,7 +26,8 @@ pub(crate) struct Live {
     /// The first record that an opening has to read, with the state as it was written down, durably:
     /// consumers look once more at what they had not seen by then.
     pub(crate) saved: u64,
-    /// After how many deliveries the messages of a consumer are dead, where that is known.
+    /// After how many deliveries the messages of a consumer are dead, for those that somebody received
+    /// for: who receives says it.
     pub(crate) attempts_max: BTreeMap<u32, u32>,
     /// Where consumers begin that are being made: what they are to get must stay.
     pub(crate) starts: Vec<u64>,

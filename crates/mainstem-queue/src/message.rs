@@ -44,7 +44,12 @@ impl Message {
         }
     }
 
-    /// Puts it into another topic than the default one. A topic comes to be by its first message.
+    /// Puts it into another topic than the default one. A topic comes to be by its first message, and
+    /// with it a consumer `main` of it, which gets all of its messages.
+    ///
+    /// That consumer keeps the files that they are in until it is done with them, as any other does. If
+    /// nobody is going to receive for it, remove it with
+    /// [`Queue::remove_consumer`](crate::Queue::remove_consumer).
     #[must_use]
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = topic.into();

@@ -167,7 +167,8 @@ pub struct ConsumerOptions {
     /// For how long a delivery hides a message from others, unless the receive says otherwise.
     /// Default 30 s, at most 12 h. Source: those of Amazon SQS.
     pub visibility: Duration,
-    /// After so many deliveries that came to nothing a message is dead. Default 10, at least 1.
+    /// After so many deliveries that came to nothing a message is dead. Default 10, at least 1. Upkeep
+    /// goes by that of the last receive.
     /// Source: the default of Amazon SQS.
     pub attempts_max: u32,
 }

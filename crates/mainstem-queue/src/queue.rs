@@ -20,6 +20,7 @@ use crate::options::{ConsumerOptions, QueueOptions, Start, Upkeep, check_name};
 use crate::state::apply::{MAIN, count};
 use crate::stats::QueueStats;
 use crate::transaction::Transaction;
+use crate::waiters::Wanted;
 
 /// A durable queue in a directory. Clones are handles to the same queue and may be used from any
 /// thread; when the last handle, consumer, delivery or cursor goes, the queue is closed.
@@ -69,7 +70,7 @@ impl Inner {
         }
         self.core.waiters.wake_all();
         self.core.finish_abandoned();
-        let saved = self.core.save_last();
+        let saved = self.core.end();
         self.core.engine.close()?;
         saved
     }
@@ -235,9 +236,35 @@ impl Queue {
                 })?
             }
         };
-        let attempts_max = options.attempts_max;
-        core.live()?.attempts_max.insert(id, attempts_max);
         Ok(Consumer::new(Arc::clone(&self.inner), id, options))
+    }
+
+    /// Returns the consumer `name` of the topic in `options`, which has to be there.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchConsumer`] if there is none, and nothing was made;
+    /// [`QueueError::Invalid`] if an option is out of its range.
+    pub fn find_consumer(
+        &self,
+        name: &str,
+        options: ConsumerOptions,
+    ) -> Result<Consumer, QueueError> {
+        options.validate()?;
+        let core = &self.inner.core;
+        core.check_open()?;
+        let id = self.consumer_id(&options.topic, name)?;
+        Ok(Consumer::new(Arc::clone(&self.inner), id, options))
+    }
+
+    /// Returns the number of a consumer that has to be there.
+    fn consumer_id(&self, topic: &str, name: &str) -> Result<u32, QueueError> {
+        let mut live = self.inner.core.live()?;
+        live.catch_up()?;
+        let topic = live.state.topic(topic);
+        let found = topic.and_then(|topic| live.state.consumer(topic, name));
+        found.ok_or_else(|| QueueError::NoSuchConsumer {
+            name: name.to_owned(),
+        })
     }
 
     fn make_consumer(&self, name: &str, options: &ConsumerOptions) -> Result<(), QueueError> {
@@ -277,15 +304,7 @@ impl Queue {
     pub fn remove_consumer(&self, topic: &str, name: &str) -> Result<(), QueueError> {
         let core = &self.inner.core;
         core.check_open()?;
-        let id = {
-            let mut live = core.live()?;
-            live.catch_up()?;
-            let topic = live.state.topic(topic);
-            let found = topic.and_then(|topic| live.state.consumer(topic, name));
-            found.ok_or_else(|| QueueError::NoSuchConsumer {
-                name: name.to_owned(),
-            })?
-        };
+        let id = self.consumer_id(topic, name)?;
         let mut staged = Staged::default();
         staged.push(&Event::ConsumerRemoved { consumer: id })?;
         core.commit(&staged)?;
@@ -293,6 +312,9 @@ impl Queue {
         live.catch_up()?;
         live.cursors.forget(id);
         live.attempts_max.remove(&id);
+        drop(live);
+        core.wake_for(id, usize::MAX);
+        core.waiters.wake(Wanted::Room, usize::MAX);
         Ok(())
     }
 

@@ -74,6 +74,7 @@ impl Core {
         live.catch_up()?;
         let now_ms = self.now_ms();
         live.consumer(consumer)?.expire(now_ms);
+        live.attempts_max.insert(consumer, attempts_max);
         let mut found = Vec::new();
         let mut dead = Vec::new();
         let most = most.min(self.named_max());

@@ -127,8 +127,25 @@ impl Core {
         Ok(())
     }
 
+    /// Does what upkeep would do next about space, writes the state down, and deletes the files that are
+    /// of no use: a program that runs for a moment only may never have come to it.
+    ///
+    /// # Errors
+    /// That the state could not be written down. What became of the rest the next upkeep makes good.
+    pub(crate) fn end(&self) -> Result<(), QueueError> {
+        let tidied = self.drop_aged().and_then(|()| self.carry_forward());
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "no space was freed at the close; the next upkeep tries again");
+        }
+        self.save_last()?;
+        if let Err(error) = self.reclaim() {
+            tracing::warn!(%error, "no file was deleted at the close; the next upkeep tries again");
+        }
+        Ok(())
+    }
+
     /// Writes the state down at a close.
-    pub(crate) fn save_last(&self) -> Result<(), QueueError> {
+    fn save_last(&self) -> Result<(), QueueError> {
         let _alone = self
             .reclaiming
             .lock()

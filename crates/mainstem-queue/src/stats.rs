@@ -69,8 +69,9 @@ impl Core {
         live.catch_up()?;
         let ids: Vec<u32> = live.state.consumers.keys().copied().collect();
         let mut consumers = Vec::with_capacity(ids.len());
+        let mut freed = Vec::new();
         for id in ids {
-            live.consumer(id)?.expire(now_ms);
+            freed.push((id, live.consumer(id)?.expire(now_ms)));
             // The oldest is among those it saw, or is the next one it sees.
             if live
                 .state
@@ -98,14 +99,24 @@ impl Core {
                 oldest_age: oldest_ms.map(age),
             });
         }
+        let (topics, dropped) = (&live.state.topics, live.state.dropped);
+        let pushed = topics.iter().map(|it| it.pushed).sum();
+        let dedup_ids = count(live.state.dedup.len());
+        drop(live);
+        // The keeper does not find any more what is due and was found here.
+        for (id, freed) in freed {
+            if freed > 0 {
+                self.wake_for(id, freed);
+            }
+        }
         consumers.sort_by(|a, b| (&a.topic, &a.name).cmp(&(&b.topic, &b.name)));
         Ok(QueueStats {
             bytes: segments.iter().map(|it| it.bytes).sum(),
             state_bytes: snapshots.iter().map(|it| it.bytes).sum(),
             files: count(segments.len()),
-            pushed: live.state.topics.iter().map(|it| it.pushed).sum(),
-            dropped: live.state.dropped,
-            dedup_ids: count(live.state.dedup.len()),
+            pushed,
+            dropped,
+            dedup_ids,
             consumers,
         })
     }

@@ -84,7 +84,12 @@ impl Transaction {
             core.admit(records)?;
         }
         let reserved = if admitted { records } else { 0 };
-        let mut pushing = self.stage().inspect_err(|_| core.unreserve(reserved))?;
+        let stage = || {
+            let mut staged = self.stage_values()?;
+            let stale = core.claim(&self.receipts, Verdict::Ack, &mut staged)?;
+            self.stage_messages(staged, &stale)
+        };
+        let mut pushing = stage().inspect_err(|_| core.unreserve(reserved))?;
         pushing.staged.reserved = reserved;
         let staged = std::mem::take(&mut pushing.staged);
         if staged.batch.is_empty() {
@@ -92,6 +97,7 @@ impl Transaction {
             return core.pushed(&pushing, 0);
         }
         let appended = core.commit(&staged)?;
+        core.answered(&self.receipts);
         self.inner.tell(records);
         core.pushed(&pushing, appended.seqs.start.0)
     }
@@ -109,12 +115,19 @@ impl Transaction {
         for message in &self.messages {
             core.make_topic_async(&message.topic).await?;
         }
+        let mut staged = self.stage_values()?;
+        let stale = core
+            .claim_async(&self.receipts, Verdict::Ack, &mut staged)
+            .await?;
+        // Nothing is claimed where there is something to be admitted, so that nothing is left behind
+        // if this is dropped here.
         let admitted = records > 0 && self.receipts.is_empty() && core.is_limited();
         if admitted {
             core.admit_async(records).await?;
         }
         let reserved = if admitted { records } else { 0 };
-        let mut pushing = self.stage().inspect_err(|_| core.unreserve(reserved))?;
+        let pushing = self.stage_messages(staged, &stale);
+        let mut pushing = pushing.inspect_err(|_| core.unreserve(reserved))?;
         pushing.staged.reserved = reserved;
         let staged = std::mem::take(&mut pushing.staged);
         if staged.batch.is_empty() {
@@ -122,6 +135,7 @@ impl Transaction {
             return core.pushed(&pushing, 0);
         }
         let appended = core.commit_async(staged).await?;
+        core.answered(&self.receipts);
         self.inner.tell(records);
         core.pushed(&pushing, appended.seqs.start.0)
     }
@@ -130,9 +144,8 @@ impl Transaction {
         crate::state::apply::count(self.messages.len())
     }
 
-    /// Puts all of it into one batch: the log keeps a batch as a whole or not at all.
-    fn stage(&self) -> Result<Pushing, QueueError> {
-        let core = &self.inner.core;
+    /// Begins the batch that all of it is in: the log keeps a batch as a whole or not at all.
+    fn stage_values(&self) -> Result<Staged, QueueError> {
         let mut staged = Staged::default();
         for (key, value) in &self.values {
             check(
@@ -150,7 +163,12 @@ impl Transaction {
             )?;
             staged.push(&Event::StateSet { key, value })?;
         }
-        let stale = core.stage_verdict(&self.receipts, Verdict::Ack, &mut staged)?;
+        Ok(staged)
+    }
+
+    /// Puts the messages into the batch, unless there are receipts that are stale.
+    fn stage_messages(&self, staged: Staged, stale: &[Receipt]) -> Result<Pushing, QueueError> {
+        let core = &self.inner.core;
         let claims = staged.claims.clone();
         let release = |error| {
             if let Ok(mut live) = core.live() {

@@ -14,6 +14,8 @@ pub(crate) enum Wanted {
     Message(u32),
     /// Room for a push.
     Room,
+    /// That what is under way about messages is done.
+    Settled,
 }
 
 /// All who wait, by what they wait for, each list first come first woken.
@@ -93,7 +95,7 @@ impl Waiters {
         }
         let wanted: Vec<Wanted> = lock(&self.lists).keys().copied().collect();
         for wanted in wanted {
-            if wanted != Wanted::Room {
+            if matches!(wanted, Wanted::Message(_)) {
                 self.wake(wanted, most);
             }
         }
@@ -177,6 +179,11 @@ impl Waiting {
             .woken
             .wait_timeout_while(state, timeout, |state| !state.is_woken);
         drop(slept.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Says when a task is to be woken whatever happened, before the keeper is told to look.
+    pub(crate) fn set_deadline(&self, deadline_ms: u64) {
+        lock(&self.slot.state).deadline_ms = Some(deadline_ms);
     }
 
     /// Is ready when woken, or when it is `deadline_ms` and the keeper noticed.

@@ -271,13 +271,14 @@ impl<'a> Event<'a> {
                 consumer: fields.u32()?,
             },
             STATE_SET => {
-                let is_present = fields.u8()? != 0;
+                let is_there = fields.u8()?;
                 let key = fields.text()?;
-                let value = fields.rest();
-                Self::StateSet {
-                    key,
-                    value: is_present.then_some(value),
-                }
+                let value = match (is_there, fields.rest()) {
+                    (1, value) => Some(value),
+                    (0, []) => None,
+                    _ => return None,
+                };
+                Self::StateSet { key, value }
             }
             DROPPED => Self::Dropped {
                 before: fields.u64()?,
@@ -462,6 +463,20 @@ mod tests {
         let mut out = Writer::default();
         out.u8(ACKED).u32(1).u32(u32::MAX);
         assert_eq!(Event::read(&out.0), Err(EventError::Malformed));
+    }
+
+    #[test]
+    fn whether_there_is_a_value_is_said_in_one_way() {
+        let set = |present: u8, value: &[u8]| {
+            let mut out = Writer::default();
+            out.u8(STATE_SET).u8(present).bytes(b"sum").rest(value);
+            Event::read(&out.0).is_ok()
+        };
+        assert!(set(1, b"42") && set(1, b"") && set(0, b""));
+        for present in 2..=u8::MAX {
+            assert!(!set(present, b"42"), "{present}");
+        }
+        assert!(!set(0, b"42"), "a value that is not there");
     }
 
     /// The dump in `docs/format-queue.md`, position and text left out.

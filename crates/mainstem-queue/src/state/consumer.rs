@@ -365,6 +365,13 @@ impl Consumer {
         true
     }
 
+    /// Returns whether a record is under way about the message that the receipt with `nonce` is for.
+    pub(crate) fn is_under_way(&self, id: u64, nonce: u64) -> bool {
+        self.entries.get(&id).is_some_and(|entry| {
+            entry.busy && matches!(entry.status, Status::Leased { nonce: its, .. } if its == nonce)
+        })
+    }
+
     /// Is done with a message; returns its entry.
     pub(crate) fn finish(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;

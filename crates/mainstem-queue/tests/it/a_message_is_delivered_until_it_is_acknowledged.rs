@@ -301,3 +301,41 @@ fn a_cursor_takes_nothing() {
     assert_eq!(all, ["0", "plain 0", "plain 1", "plain 2"]);
     assert_eq!(kit::drain(&kit::main_of(&queue)), all);
 }
+
+#[test]
+fn who_only_looks_gives_nothing_up() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    queue.push("slow").unwrap();
+    let mut options = ConsumerOptions::default();
+    options.attempts_max = 100;
+    let consumer = queue.main_consumer(options).unwrap();
+    for _ in 0..11 {
+        kit::take(&consumer).nack(NOW).unwrap();
+    }
+    // With the default of 10.
+    let looks = kit::main_of(&queue);
+    assert!(looks.dead(None, 1).unwrap().is_empty());
+    assert_eq!(queue.upkeep().unwrap().died, 0);
+    assert_eq!(kit::take(&consumer).attempts(), 12);
+}
+
+#[test]
+fn finding_a_consumer_makes_none() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let mut options = ConsumerOptions::default();
+    for (topic, name) in [("main", "audit"), ("orders", "main")] {
+        options.topic = topic.to_owned();
+        let found = queue.find_consumer(name, options.clone());
+        assert!(
+            matches!(&found, Err(QueueError::NoSuchConsumer { name: its }) if its == name),
+            "{found:?}"
+        );
+    }
+    assert_eq!(queue.stats().unwrap().consumers.len(), 1);
+    options.topic = "main".to_owned();
+    queue.push("a").unwrap();
+    let found = queue.find_consumer("main", options).unwrap();
+    assert_eq!(kit::text(&found).as_deref(), Some("a"));
+}

@@ -180,3 +180,137 @@ fn a_simulated_queue_never_waits_for_real_time() {
     let queue = kit::open(&sim);
     assert!(kit::main_of(&queue).receive(NOW).unwrap().is_none());
 }
+
+/// Counts how often a task was woken.
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Polls a future once; returns whether it is ready.
+fn poll<T>(future: &mut Pin<Box<impl Future<Output = T>>>, count: &Arc<Count>) -> bool {
+    let waker = Waker::from(Arc::clone(count));
+    let mut context = Context::from_waker(&waker);
+    future.as_mut().poll(&mut context).is_ready()
+}
+
+fn woken(count: &Arc<Count>) -> bool {
+    count.0.swap(0, Ordering::SeqCst) > 0
+}
+
+#[test]
+fn a_transaction_wakes_those_who_wait_for_what_it_frees() {
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.limits.messages_max = Some(2);
+    let queue = kit::try_open(&sim, options).unwrap();
+    queue.push(Message::new("1").key("k")).unwrap();
+    queue.push(Message::new("2").key("k")).unwrap();
+    let consumer = kit::main_of(&queue);
+    let first = kit::take(&consumer);
+    let (receiver, producer) = (Arc::new(Count::default()), Arc::new(Count::default()));
+    let mut receive = Box::pin(consumer.receive_async(LONG));
+    assert!(!poll(&mut receive, &receiver), "the first holds it up");
+    let mut push = Box::pin(queue.push_async("3"));
+    assert!(!poll(&mut push, &producer), "there is no room");
+    queue.transaction().ack(first.receipt()).commit().unwrap();
+    assert!(woken(&receiver), "the second is free");
+    assert!(woken(&producer), "there is room");
+}
+
+#[test]
+fn an_answer_for_another_consumer_wakes_that_one() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    queue.push("a").unwrap();
+    let audit = queue.consumer("audit", ConsumerOptions::default()).unwrap();
+    let delivery = kit::take(&audit);
+    let count = Arc::new(Count::default());
+    let mut receive = Box::pin(audit.receive_async(LONG));
+    assert!(!poll(&mut receive, &count));
+    // A receipt says whose it is, so any consumer takes it.
+    kit::main_of(&queue).nack(delivery.receipt(), NOW).unwrap();
+    assert!(woken(&count));
+}
+
+#[test]
+fn statistics_take_no_wake_up_away() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    queue.push(Message::new("soon").delay(SECOND)).unwrap();
+    let consumer = kit::main_of(&queue);
+    let count = Arc::new(Count::default());
+    let mut receive = Box::pin(consumer.receive_async(LONG));
+    assert!(!poll(&mut receive, &count));
+    sim.advance(SECOND);
+    queue.stats().unwrap();
+    queue.upkeep().unwrap();
+    assert!(woken(&count));
+}
+
+#[test]
+fn a_push_that_nobody_waits_for_wakes_all_the_same() {
+    let (_dir, queue) = real();
+    let consumer = kit::main_of(&queue);
+    let woken = |count: &Arc<Count>| {
+        for _ in 0..1000 {
+            if count.0.swap(0, Ordering::SeqCst) > 0 {
+                return true;
+            }
+            queue.upkeep().unwrap();
+            std::thread::yield_now();
+        }
+        false
+    };
+    for _ in 0..20 {
+        let count = Arc::new(Count::default());
+        let mut receive = Box::pin(consumer.receive_async(LONG));
+        if poll(&mut receive, &count) {
+            continue;
+        }
+        poll_once(queue.push_async("a"));
+        while queue.stats().unwrap().consumers[0].waiting() == 0 {
+            std::thread::yield_now();
+        }
+        assert!(woken(&count));
+        drop(receive);
+        kit::drain(&consumer);
+    }
+}
+
+#[test]
+fn waiting_ends_with_the_consumer() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let audit = queue.consumer("audit", ConsumerOptions::default()).unwrap();
+    let count = Arc::new(Count::default());
+    let mut receive = Box::pin(audit.receive_async(LONG));
+    assert!(!poll(&mut receive, &count));
+    queue.remove_consumer("main", "audit").unwrap();
+    assert!(woken(&count));
+    assert!(poll(&mut receive, &count), "there is no such consumer");
+}
+
+#[test]
+fn an_acknowledgement_waits_for_the_extension_before_it() {
+    let (_dir, queue) = real();
+    let consumer = kit::main_of(&queue);
+    for n in 0..50 {
+        queue.push("a").unwrap();
+        let delivery = kit::take(&consumer);
+        let (receipt, count) = (delivery.receipt(), Arc::new(Count::default()));
+        // Under way, as that of a thread which keeps the lease alive may be at any time.
+        let mut extend = Box::pin(consumer.extend_async(receipt, LONG));
+        let _may_be_done = poll(&mut extend, &count);
+        match n % 3 {
+            0 => consumer.ack(receipt).unwrap(),
+            1 => block_on(consumer.ack_async(receipt)).unwrap(),
+            _ => drop(queue.transaction().ack(receipt).commit().unwrap()),
+        }
+    }
+    assert_eq!(queue.stats().unwrap().consumers[0].depth, 0);
+}

@@ -231,3 +231,28 @@ fn a_topic_that_nobody_pushes_to_keeps_nothing() {
     // Not asked for statistics before: nothing but upkeep may be needed.
     assert!(queue.upkeep().unwrap().deleted > 0);
 }
+
+#[test]
+fn a_close_frees_what_upkeep_would() {
+    let sim = Sim::new(1);
+    for round in 0..20 {
+        // Nobody does upkeep.
+        let queue = kit::open(&sim);
+        let consumer = kit::main_of(&queue);
+        if round == 0 {
+            queue.push("stuck").unwrap();
+            kit::take(&consumer).reject("stays").unwrap();
+        }
+        for n in 0..20 {
+            queue.push(vec![7; 300 + n]).unwrap();
+        }
+        assert_eq!(kit::drain(&consumer).len(), 20);
+        queue.close().unwrap();
+        drop((queue, consumer));
+        let queue = kit::open(&sim);
+        let stats = queue.stats().unwrap();
+        assert!(stats.files <= 4, "round {round}: {stats:?}");
+        assert_eq!(stats.consumers[0].dead, 1);
+        queue.close().unwrap();
+    }
+}
