@@ -45,14 +45,29 @@ pub fn run<E: Send>(
 where
     anyhow::Error: From<E>,
 {
+    run_each(producers, duration, |_| append())
+}
+
+/// As [`run`], with the number of the producer, from 0 on.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_each<E: Send>(
+    producers: usize,
+    duration: Duration,
+    append: impl Fn(usize) -> Result<(), E> + Sync,
+) -> Result<Run>
+where
+    anyhow::Error: From<E>,
+{
     let barrier = Barrier::new(producers.saturating_add(1));
     let stop = AtomicBool::new(false);
-    let produce = || -> (Result<(), E>, Vec<u32>) {
-        let mut latencies_ns = Vec::with_capacity(1 << 16);
+    let produce = &|producer: usize| -> (Result<(), E>, Vec<u32>) {
+        let mut latencies_ns = Vec::with_capacity(1 << 10);
         barrier.wait();
         let mut before = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            if let Err(error) = append() {
+            if let Err(error) = append(producer) {
                 return (Err(error), latencies_ns);
             }
             let after = Instant::now();
@@ -63,7 +78,9 @@ where
         (Ok(()), latencies_ns)
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..producers).map(|_| scope.spawn(produce)).collect();
+        let threads: Vec<_> = (0..producers)
+            .map(|producer| scope.spawn(move || produce(producer)))
+            .collect();
         barrier.wait();
         let start = Instant::now();
         std::thread::sleep(duration);

@@ -31,19 +31,22 @@ impl Series {
 
 /// What a ratio should be.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a ratio has two sides")]
+#[expect(clippy::exhaustive_enums, reason = "there are no other sides")]
 pub enum Goal {
     /// The engine may take this many times what the floor takes.
     AtMost(f64),
     /// The engine should reach this part of what the floor reaches.
     AtLeast(f64),
+    /// The engine may take so much, whatever the floor takes.
+    Within(f64),
     /// Shown for information.
     None,
 }
 
 impl Goal {
-    fn is_met(self, ratio: f64) -> bool {
+    fn is_met(self, engine: f64, ratio: f64) -> bool {
         match self {
+            Self::Within(limit) => engine <= limit,
             Self::AtMost(limit) => ratio <= limit,
             Self::AtLeast(limit) => ratio >= limit,
             Self::None => true,
@@ -56,6 +59,7 @@ impl fmt::Display for Goal {
         match self {
             Self::AtMost(limit) => write!(f, "<= {limit:.2}"),
             Self::AtLeast(limit) => write!(f, ">= {limit:.2}"),
+            Self::Within(limit) => write!(f, "<= {limit}"),
             Self::None => f.write_str("-"),
         }
     }
@@ -84,7 +88,7 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.goal.is_met(self.ratio) {
+        let verdict = if self.goal.is_met(self.engine, self.ratio) {
             ""
         } else {
             "missed"

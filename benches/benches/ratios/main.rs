@@ -9,9 +9,12 @@
 )]
 
 mod appends;
+mod deleting;
 mod options;
+mod points;
 mod reopen;
 mod replay;
+mod shards;
 
 use anyhow::Result;
 
@@ -35,6 +38,9 @@ fn main() -> Result<()> {
     println!("{}", Row::heading());
     appends::measure(&workplace, &options)?;
     replay::measure(&workplace, &options)?;
+    points::measure(&workplace, &options)?;
     reopen::measure(&workplace, &options)?;
+    deleting::measure(&workplace, &options)?;
+    shards::measure(&workplace, &options)?;
     Ok(())
 }

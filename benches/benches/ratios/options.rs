@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) replay_bytes: u64,
     /// Bytes of payload in the short and the long log that are reopened.
     pub(crate) reopen_bytes: [u64; 2],
+    /// Shards that are left alone.
+    pub(crate) idle_shards: usize,
     only: Vec<String>,
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
         round: Duration::from_secs(1),
         replay_bytes: 512 << 20,
         reopen_bytes: [100 << 20, 2048 << 20],
+        idle_shards: 10_000,
         only: Vec::new(),
     };
     let mut arguments = arguments;
@@ -75,6 +78,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
                 options.round = Duration::from_millis(300);
                 options.replay_bytes = 128 << 20;
                 options.reopen_bytes = [20 << 20, 200 << 20];
+                options.idle_shards = 1000;
             }
             "--rounds" => options.rounds = value()?.parse().context("--rounds")?,
             "--only" => options.only.push(value()?),
