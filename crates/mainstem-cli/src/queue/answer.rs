@@ -5,9 +5,9 @@ use std::io::{self, BufRead};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use mainstem_queue::{Consumer, ConsumerOptions, QueueError, Receipt};
+use mainstem_queue::{Consumer, ConsumerOptions, Queue, QueueError, Receipt};
 
 use super::duration;
 use super::selection::Dir;
@@ -53,7 +53,7 @@ impl Receipts {
         let receipts = self.read()?;
         dir.with(|queue| {
             // A receipt names its consumer; the queue takes it from any.
-            let consumer = queue.main_consumer(ConsumerOptions::default())?;
+            let consumer = any_consumer(queue)?;
             let stale = answer(&consumer, &receipts)?;
             for receipt in &stale {
                 eprintln!("error: {receipt}: {}", QueueError::StaleReceipt);
@@ -65,6 +65,17 @@ impl Receipts {
             })
         })
     }
+}
+
+/// Returns a consumer of the queue.
+fn any_consumer(queue: &Queue) -> Result<Consumer> {
+    let stats = queue.stats()?;
+    let Some(first) = stats.consumers.first() else {
+        bail!("the queue has no consumer any more, so all receipts are stale");
+    };
+    let mut options = ConsumerOptions::default();
+    options.topic.clone_from(&first.topic);
+    Ok(queue.find_consumer(&first.name, options)?)
 }
 
 /// Answers for one message after the other; returns the receipts that were stale.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use mainstem_queue::MessageId;
+use mainstem_queue::{ConsumerOptions, MessageId};
 
 use super::print::Format;
 use super::selection::{Dir, Who};
@@ -34,7 +34,7 @@ const PAGE_MESSAGES: usize = 64;
 impl Dead {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.dir.with(|queue| {
-            let consumer = self.who.find(queue)?;
+            let consumer = self.who.find(queue, ConsumerOptions::default())?;
             let mut out = io::BufWriter::new(io::stdout().lock());
             let (mut after, mut left) = (None, self.max);
             while left > 0 {
@@ -90,7 +90,10 @@ impl Redrive {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.dir.with(|queue| {
             let ids = self.which.ids();
-            let redriven = self.who.find(queue)?.redrive(ids.as_deref())?;
+            let redriven = self
+                .who
+                .find(queue, ConsumerOptions::default())?
+                .redrive(ids.as_deref())?;
             said("redriven", redriven, ids.as_deref())
         })
     }
@@ -111,7 +114,10 @@ impl Discard {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.dir.with(|queue| {
             let ids = self.which.ids();
-            let discarded = self.who.find(queue)?.discard_dead(ids.as_deref())?;
+            let discarded = self
+                .who
+                .find(queue, ConsumerOptions::default())?
+                .discard_dead(ids.as_deref())?;
             said("discarded", discarded, ids.as_deref())
         })
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bench;
+mod consumers;
 mod dead;
 mod duration;
 mod lines;
@@ -22,7 +23,8 @@ use clap::{Args, Subcommand};
 /// acknowledges it. A delivery hides its message for a while, also between commands: it comes back
 /// unless it was acknowledged by then. Commands that fail exit with 1, wrong usage with 2.
 ///
-/// A queue has one owner at a time. While a program has it open, these commands say so and do nothing.
+/// A queue has one owner at a time. While a program has it open, these commands say so and do
+/// nothing; with --wait-for-lock they wait for it to end.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   mainstem queue push ./work 'cook table 4' 'cook table 5'
@@ -46,6 +48,9 @@ enum Action {
     Dead(dead::Dead),
     Redrive(dead::Redrive),
     Discard(dead::Discard),
+    Consumers(consumers::Consumers),
+    ConsumerAdd(consumers::ConsumerAdd),
+    ConsumerRemove(consumers::ConsumerRemove),
     Bench(bench::Bench),
 }
 
@@ -61,6 +66,9 @@ impl Command {
             Action::Dead(dead) => dead.run(),
             Action::Redrive(redrive) => redrive.run(),
             Action::Discard(discard) => discard.run(),
+            Action::Consumers(consumers) => consumers.run(),
+            Action::ConsumerAdd(add) => add.run(),
+            Action::ConsumerRemove(remove) => remove.run(),
             Action::Bench(bench) => bench.run(),
         }
     }

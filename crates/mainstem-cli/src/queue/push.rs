@@ -227,7 +227,7 @@ impl<'a> Pushing<'a> {
         if self.pushed > 0 && !stats.consumers.iter().any(|it| it.topic == *topic) {
             eprintln!(
                 "warning: the topic {topic:?} has no consumer, and messages that nobody is to get are \
-                 deleted in time; mainstem queue receive {dir} --topic {topic} makes one"
+                 deleted in time; mainstem queue consumer-add {dir} --topic {topic} makes one"
             );
         }
         Ok(())

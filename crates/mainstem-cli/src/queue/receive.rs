@@ -58,7 +58,7 @@ impl Receive {
             let mut options = ConsumerOptions::default();
             options.visibility = self.visibility;
             options.attempts_max = self.attempts_max;
-            let consumer = self.who.find_or_make(queue, options)?;
+            let consumer = self.who.find(queue, options)?;
             let deliveries = consumer.receive_batch(self.max.into(), self.wait)?;
             let printed = self.print(&deliveries);
             if let Err(error) = printed {

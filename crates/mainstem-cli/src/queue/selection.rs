@@ -1,10 +1,16 @@
 //! Which queue a command is about, and which of its consumers.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use mainstem_queue::{Consumer, ConsumerOptions, Leases, Queue, QueueOptions, QueueStats};
+use mainstem_env::Env;
+use mainstem_queue::{
+    Consumer, ConsumerOptions, Leases, Queue, QueueError, QueueOptions, QueueStats,
+};
+
+use super::duration;
 
 /// Which queue a command is about.
 #[derive(Debug, Args)]
@@ -12,7 +18,14 @@ pub(crate) struct Dir {
     /// The directory of the queue
     #[arg(value_name = "DIR")]
     path: PathBuf,
+    /// If another process has the queue open, wait this long for it to close it, such as 500ms, 20s
+    /// or 5m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0")]
+    wait_for_lock: Duration,
 }
+
+/// How often it is looked whether a queue is still open elsewhere.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 
 impl Dir {
     pub(crate) fn path(&self) -> &Path {
@@ -24,8 +37,27 @@ impl Dir {
         let mut options = QueueOptions::default();
         // Whoever received a message answers for it with another command, in another process.
         options.leases = Leases::Persist;
-        Queue::open(&self.path, options)
-            .with_context(|| format!("cannot open {}", self.path.display()))
+        let env = Env::real();
+        let start = env.clock.elapsed();
+        loop {
+            match Queue::open(&self.path, options.clone()) {
+                Err(error @ QueueError::InUse { .. }) => {
+                    let left = self
+                        .wait_for_lock
+                        .saturating_sub(env.clock.elapsed().since(start));
+                    if left.is_zero() {
+                        return Err(error).context(
+                            "another process has the queue: stop it, or give it time to end with \
+                             --wait-for-lock 10s",
+                        );
+                    }
+                    env.clock.sleep(left.min(LOCK_LOOK));
+                }
+                opened => {
+                    return opened.with_context(|| format!("cannot open {}", self.path.display()));
+                }
+            }
+        }
     }
 
     /// Opens the queue, which has to be there: a wrong path must not become one.
@@ -59,53 +91,37 @@ pub(crate) fn closing<T>(queue: &Queue, work: impl FnOnce(&Queue) -> Result<T>) 
 pub(crate) struct Who {
     /// The topic
     #[arg(long, value_name = "NAME", default_value = "main")]
-    topic: String,
+    pub(crate) topic: String,
     /// The consumer: each of a topic gets all of its messages
     #[arg(long, value_name = "NAME", default_value = "main")]
-    consumer: String,
+    pub(crate) consumer: String,
 }
 
 impl Who {
-    /// Returns the consumer, making it if there is none.
-    pub(crate) fn find_or_make(
-        &self,
-        queue: &Queue,
-        mut options: ConsumerOptions,
-    ) -> Result<Consumer> {
-        let is_news = !self.is_there(&queue.stats()?);
+    /// Returns the consumer, which has to be there: a wrong name must not become one.
+    pub(crate) fn find(&self, queue: &Queue, mut options: ConsumerOptions) -> Result<Consumer> {
         options.topic.clone_from(&self.topic);
-        let consumer = queue.consumer(&self.consumer, options)?;
-        if is_news {
-            eprintln!(
-                "made the consumer {:?} of the topic {:?}; it gets all messages that are stored",
-                self.consumer, self.topic
-            );
+        match queue.find_consumer(&self.consumer, options) {
+            Err(QueueError::NoSuchConsumer { .. }) => bail!(self.unknown(&queue.stats()?)),
+            found => Ok(found?),
         }
-        Ok(consumer)
     }
 
-    /// Returns the consumer, which has to be there.
-    pub(crate) fn find(&self, queue: &Queue) -> Result<Consumer> {
-        let stats = queue.stats()?;
-        if !self.is_there(&stats) {
-            let all = stats.consumers.iter();
-            let all: Vec<String> = all
-                .map(|it| format!("--topic {} --consumer {}", it.topic, it.name))
-                .collect();
-            bail!(
-                "the topic {:?} has no consumer {:?}; there are: {}",
-                self.topic,
-                self.consumer,
-                all.join(", ")
-            );
-        }
-        let mut options = ConsumerOptions::default();
-        options.topic.clone_from(&self.topic);
-        Ok(queue.consumer(&self.consumer, options)?)
-    }
-
-    fn is_there(&self, stats: &QueueStats) -> bool {
-        let mut all = stats.consumers.iter();
-        all.any(|it| it.topic == self.topic && it.name == self.consumer)
+    /// Says that there is no such consumer, which there are, and how to make it.
+    fn unknown(&self, stats: &QueueStats) -> String {
+        let (topic, name) = (&self.topic, &self.consumer);
+        let all = stats.consumers.iter();
+        let all: Vec<String> = all
+            .map(|it| format!("--topic {} --consumer {}", it.topic, it.name))
+            .collect();
+        let all = if all.is_empty() {
+            "none at all".to_owned()
+        } else {
+            all.join(", ")
+        };
+        format!(
+            "the topic {topic:?} has no consumer {name:?}; there are: {all}; \
+             mainstem queue consumer-add makes one"
+        )
     }
 }

@@ -100,6 +100,7 @@ fn keys_topics_consumers_delays_and_repeats() {
         format!("{} repeat\n", ids.trim())
     );
     kit.ok("push", &["spare", "--topic", "parts"]);
+    kit.ok("consumer-add", &["--topic", "parts", "--consumer", "audit"]);
     for consumer in ["main", "audit"] {
         let got = kit.receive(&["--topic", "parts", "--consumer", consumer, "--max", "9"]);
         assert_eq!(got.len(), 1, "each consumer gets it");
@@ -197,4 +198,66 @@ fn a_measurement_leaves_nothing_behind() {
         assert!(row.contains(" 50 "), "{row}");
     }
     assert_eq!(parent.read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn consumers_are_made_listed_and_removed() {
+    let kit = Kit::new();
+    kit.ok("push", &["a"]);
+    let audit = ["--consumer", "audit"];
+    kit.ok("consumer-add", &["--consumer", "late", "--newest"]);
+    kit.ok("consumer-add", &audit);
+    kit.ok("consumer-add", &audit);
+    let list = kit.ok("consumers", &[]);
+    assert_eq!(list, "main\taudit\nmain\tlate\nmain\tmain\n");
+    assert!(kit.receive(&["--consumer", "late"]).is_empty());
+    let [receipt, _, _, payload] = &kit.receive(&audit)[0];
+    assert_eq!(payload, "a");
+    let said = kit.fails("consumer-remove", &audit);
+    assert!(
+        said.contains("1 messages") && said.contains("--force"),
+        "{said}"
+    );
+    kit.ok("consumer-remove", &["--consumer", "late"]);
+    kit.ok("consumer-remove", &["--consumer", "main", "--force"]);
+    // A receipt is answered for, whichever consumers are gone, and none is made by that.
+    kit.ok("ack", &[receipt]);
+    kit.ok("consumer-remove", &audit);
+    assert_eq!(kit.ok("consumers", &[]), "");
+    assert!(kit.fails("ack", &[receipt]).contains("no consumer"));
+    assert!(kit.fails("consumer-remove", &audit).contains("none at all"));
+}
+
+#[test]
+fn a_queue_that_another_process_has_is_waited_for() {
+    let kit = Kit::new();
+    let mut owner = kit.start("push", &[]);
+    let mut input = owner.stdin.take().unwrap();
+    writeln!(input, "first").unwrap();
+    let mut ids = BufReader::new(owner.stdout.take().unwrap()).lines();
+    ids.next().unwrap().unwrap();
+    let said = kit.fails("receive", &["--wait-for-lock", "30ms"]);
+    assert!(
+        said.contains("one owner") && said.contains("--wait-for-lock"),
+        "{said}"
+    );
+    let waiting = kit.start("receive", &["--wait-for-lock", "1h", "--ack"]);
+    drop(input);
+    assert!(owner.wait().unwrap().success());
+    let output = waiting.wait_with_output().unwrap();
+    assert!(text(&output.stdout).ends_with("\tfirst\n"));
+}
+
+#[test]
+fn short_commands_give_space_back() {
+    let kit = Kit::new();
+    // Four files of 16 MiB.
+    let big = vec![b'x'; 4_000_000];
+    for _ in 0..17 {
+        assert!(kit.feed("push", &["--file", "-"], &big).status.success());
+        let got = kit.run("receive", &["--ack", "--format", "raw"]);
+        assert_eq!(got.stdout.len(), big.len() + 1);
+    }
+    let stats: serde_json::Value = serde_json::from_str(&kit.ok("stats", &["--json"])).unwrap();
+    assert!(stats["files"].as_u64().unwrap() <= 2, "{stats}");
 }

@@ -17,6 +17,9 @@ fn only_a_push_makes_a_queue() {
         ("dead", &[]),
         ("redrive", &["--all"]),
         ("discard", &["--all"]),
+        ("consumers", &[]),
+        ("consumer-add", &["--consumer", "audit"]),
+        ("consumer-remove", &["--consumer", "audit"]),
     ] {
         let said = kit.fails(action, arguments);
         assert!(
@@ -71,11 +74,21 @@ fn usage_that_means_nothing() {
         kit.fails("receive", &["--visibility", "13h"])
             .contains("12 h")
     );
-    let unknown = kit.fails("dead", &["--consumer", "nobody"]);
-    assert!(
-        unknown.contains("--topic main --consumer main"),
-        "{unknown}"
-    );
+    for (action, arguments) in [
+        ("receive", &["--consumer", "nobody"][..]),
+        ("receive", &["--topic", "nothing"]),
+        ("dead", &["--consumer", "nobody"]),
+        ("redrive", &["--consumer", "nobody", "--all"]),
+        ("discard", &["--consumer", "nobody", "--all"]),
+        ("consumer-remove", &["--consumer", "nobody"]),
+    ] {
+        let unknown = kit.fails(action, arguments);
+        assert!(
+            unknown.contains("--topic main --consumer main") && unknown.contains("consumer-add"),
+            "{unknown}"
+        );
+    }
+    assert_eq!(kit.ok("consumers", &[]), "main\tmain\n", "none was made");
     assert!(
         kit.fails("push", &["x", "--key", &"k".repeat(129)])
             .contains("128")
