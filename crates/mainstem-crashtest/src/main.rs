@@ -25,6 +25,9 @@ enum Command {
     Rot(rot::Rot),
     History(history::Histories),
     Kill(kill::Kill),
+    KillQueue(kill::KillQueue),
+    #[command(hide = true)]
+    QueueWorker(kill::QueueWorker),
     Syscalls(kill::Syscalls),
     #[cfg(target_os = "linux")]
     Full(kill::Full),
@@ -48,6 +51,8 @@ fn main() -> ExitCode {
         Command::History(histories) => histories.run().map(|()| ExitCode::SUCCESS),
         Command::Defects(defects) => defects.run().map(|()| ExitCode::SUCCESS),
         Command::Kill(kill) => kill.run(),
+        Command::KillQueue(kill) => kill.run().map(|()| ExitCode::SUCCESS),
+        Command::QueueWorker(worker) => worker.run().map(|()| ExitCode::SUCCESS),
         Command::Syscalls(syscalls) => syscalls.run(),
         #[cfg(target_os = "linux")]
         Command::Full(full) => full.run(),

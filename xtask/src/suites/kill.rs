@@ -129,6 +129,7 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
         ),
         with_faults(run("our log, with faults", &format!("{faults} 150"), None)),
         with_faults(wrong("the toy, with faults", &format!("{faults} 150"))),
+        run("our queue, killed", "kill-queue --seed 1 --cycles 30", None),
         // On the small file systems only where they can be mounted.
         run("our log, out of space", &format!("{full} 8"), None),
         wrong("the toy, out of space", &format!("{full} 8 --on file-size")),

@@ -10,6 +10,7 @@
 //! * `syscalls` is a command of its own: `inject` has one call of the system fail, by strace, in a life
 //!   of the writer that `faulty` leads to its end.
 //! * `full` is a command of its own: a `medium` runs out of space in such a life.
+//! * `queue` is a command of its own, with a worker and a judge for the embedded queue.
 //! * `bench` is what the three commands have in common.
 //! * `mainstem_log` fits the command line of `mainstem` to the contract.
 //!
@@ -33,6 +34,7 @@ mod mainstem_log;
 mod medium;
 mod plan;
 mod process;
+mod queue;
 mod run;
 mod syscalls;
 mod tally;
@@ -41,5 +43,6 @@ mod work;
 #[cfg(target_os = "linux")]
 pub use full::Full;
 pub use mainstem_log::MainstemLog;
+pub use queue::{KillQueue, QueueWorker};
 pub use run::Kill;
 pub use syscalls::Syscalls;
