@@ -1,4 +1,4 @@
-//! Durable appends: one producer, sixteen, and batches of a hundred.
+//! Durable appends: one producer, sixteen, 256, and batches of 500.
 #![expect(clippy::expect_used, reason = "a bench that cannot run ends there")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
@@ -11,7 +11,7 @@ use mainstem_benches::workplace::{self, Opened, Workplace};
 use mainstem_log::{AppendOptions, Batch};
 
 const PAYLOAD: [u8; 1024] = [b'x'; 1024];
-const BATCH_RECORDS: usize = 100;
+const BATCH_RECORDS: u64 = 500;
 
 fn append(criterion: &mut Criterion) {
     let workplace = Workplace::new(env!("CARGO_TARGET_TMPDIR").as_ref()).expect("a directory");
@@ -21,18 +21,18 @@ fn append(criterion: &mut Criterion) {
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(4));
     group.throughput(Throughput::Elements(1));
-    for producers in [1, 16] {
+    for producers in [1, 16, 256] {
         let corner = workplace.corner().expect("a directory");
         let opened = workplace::open(corner.path()).expect("an engine");
         group.bench_function(format!("{producers} producers, 1 KiB"), |bencher| {
             bencher.iter_custom(|records| together(&opened, producers, records));
         });
     }
-    group.throughput(Throughput::Elements(100));
+    group.throughput(Throughput::Elements(BATCH_RECORDS));
     let corner = workplace.corner().expect("a directory");
     let opened = workplace::open(corner.path()).expect("an engine");
     let mut batch = Batch::new();
-    group.bench_function("batch of 100, 1 KiB", |bencher| {
+    group.bench_function("batch of 500, 1 KiB", |bencher| {
         bencher.iter(|| {
             batch.clear();
             for _ in 0..BATCH_RECORDS {

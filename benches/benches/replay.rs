@@ -1,11 +1,12 @@
-//! Reading a shard from the oldest record to the end, warm.
+//! Reading a shard from the oldest record to the end, warm, and cold with the opening.
 #![expect(clippy::expect_used, reason = "a bench that cannot run ends there")]
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mainstem_benches::workplace::{self, Workplace};
-use mainstem_log::Start;
+use mainstem_log::{Shard, Start};
 
 const BYTES: u64 = 64 << 20;
 
@@ -22,17 +23,36 @@ fn replay(criterion: &mut Criterion) {
         let opened = workplace::open(corner.path()).expect("an engine");
         let records = BYTES / payload.len() as u64;
         workplace::fill(&opened.shard, &payload, records).expect("a filled shard");
-        group.bench_function(format!("{} B", payload.len()), |bencher| {
-            bencher.iter(|| {
-                let mut cursor = opened.shard.cursor(Start::Oldest).expect("a cursor");
-                let mut seen = 0;
-                while cursor.next().expect("a record").is_some() {
-                    seen += 1;
+        group.bench_function(format!("warm, {} B", payload.len()), |bencher| {
+            bencher.iter(|| assert_eq!(read_all(&opened.shard), records));
+        });
+        opened.engine.close().expect("a close");
+        drop(opened);
+        group.bench_function(format!("cold, {} B", payload.len()), |bencher| {
+            bencher.iter_custom(|times| {
+                let mut total = Duration::ZERO;
+                for _ in 0..times {
+                    workplace::cool_down(corner.path()).expect("a cold cache");
+                    let before = Instant::now();
+                    let opened = workplace::open(corner.path()).expect("an engine");
+                    assert_eq!(read_all(&opened.shard), records);
+                    total += before.elapsed();
+                    opened.engine.close().expect("a close");
                 }
-                assert_eq!(seen, records);
+                total
             });
         });
     }
+}
+
+/// Reads all records and returns how many there were.
+fn read_all(shard: &Shard) -> u64 {
+    let mut cursor = shard.cursor(Start::Oldest).expect("a cursor");
+    let mut seen = 0;
+    while cursor.next().expect("a record").is_some() {
+        seen += 1;
+    }
+    seen
 }
 
 criterion_group!(benches, replay);

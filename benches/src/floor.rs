@@ -1,13 +1,13 @@
 //! The floor of durable appending: a bare file under a leader/follower group commit.
 //!
 //! No segments, no index, no readers, no bound on memory, no recovery: frames of 24 bytes and a
-//! payload, written at the end of preallocated space and synced, once for all callers that have
+//! payload, written into space that is there already and synced, once for all callers that have
 //! arrived meanwhile. Whoever finds nobody committing leads, commits one group, and hands the lead
 //! to a caller in the next. Callers of a group sleep on a condition variable of their own, by the
 //! parity of the group, so that a commit wakes those it concerns and nobody else.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -45,9 +45,19 @@ pub fn push_frame(buffer: &mut Vec<u8>, payload: &[u8], crc: u32, seq: u64, time
 #[derive(Debug)]
 pub struct Floor {
     file: File,
+    space: Space,
     state: Mutex<State>,
     /// Where the callers of even and of odd groups sleep.
     settled: [Condvar; 2],
+}
+
+/// Where a floor writes.
+#[derive(Clone, Copy, Debug)]
+enum Space {
+    /// At the end, into space that the file system has set aside.
+    Allocated,
+    /// Into so many bytes that were written and synced before, over and over.
+    Written(u64),
 }
 
 #[derive(Debug, Default)]
@@ -71,31 +81,68 @@ struct State {
 }
 
 impl Floor {
-    /// Creates the file at `path`.
+    /// Creates the file at `path`. Its space is allocated ahead, in steps.
     ///
     /// # Errors
     /// The system's error.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = File::create_new(path)?;
+        Self::in_space(File::create_new(path)?, Space::Allocated)
+    }
+
+    /// Creates the file at `path`, of `bytes` bytes of zeros, which are synced. Appends go over them
+    /// again and again: a disk has less to do for space that was written before, and this is what a
+    /// log can win that always has some.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn create_written(path: &Path, bytes: u64) -> io::Result<Self> {
+        let mut file = File::create_new(path)?;
+        io::copy(&mut io::repeat(0).take(bytes), &mut file)?;
+        Self::in_space(file, Space::Written(bytes))
+    }
+
+    fn in_space(file: File, space: Space) -> io::Result<Self> {
         file.sync_all()?;
         Ok(Self {
             file,
+            space,
             state: Mutex::default(),
             settled: [Condvar::new(), Condvar::new()],
         })
     }
 
-    /// Appends a record and returns once it is durable.
+    /// Returns how many bytes of frames are durable, unless it goes over written space.
+    pub fn durable_bytes(&self) -> u64 {
+        self.lock().position
+    }
+
+    /// Appends a record and returns its number once it is durable.
     ///
     /// # Errors
     /// That of the write or sync which failed; all later appends get it too.
     pub fn append(&self, payload: &[u8]) -> io::Result<u64> {
-        let crc = crc32fast::hash(payload);
+        self.append_hashed(&[(payload, crc32fast::hash(payload))])
+    }
+
+    /// Appends records with one write and one sync, and returns the number of the first once all
+    /// are durable.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_batch(&self, payloads: &[&[u8]]) -> io::Result<u64> {
+        let hashed = payloads.iter().map(|it| (*it, crc32fast::hash(it)));
+        self.append_hashed(&hashed.collect::<Vec<_>>())
+    }
+
+    fn append_hashed(&self, records: &[(&[u8], u32)]) -> io::Result<u64> {
         let time_ms = now_ms();
         let mut state = self.lock();
         let seq = state.next_seq;
-        state.next_seq = seq.wrapping_add(1);
-        push_frame(&mut state.pending, payload, crc, seq, time_ms);
+        for (payload, crc) in records {
+            let next = state.next_seq;
+            state.next_seq = next.wrapping_add(1);
+            push_frame(&mut state.pending, payload, *crc, next, time_ms);
+        }
         let group = state.forming;
         if state.committing {
             let settled = self.settled_of(group);
@@ -124,9 +171,12 @@ impl Floor {
         let spare = std::mem::take(&mut state.spare);
         let mut bytes = std::mem::replace(&mut state.pending, spare);
         state.forming = group.wrapping_add(1);
-        let position = state.position;
-        let end = position.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        state.position = end;
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let position = match self.space {
+            Space::Written(all) if state.position.saturating_add(len) > all => 0,
+            _ => state.position,
+        };
+        state.position = position.saturating_add(len);
         let (mut allocated, mut steps_taken) = (state.allocated, state.steps_taken);
         drop(state);
 
@@ -163,7 +213,7 @@ impl Floor {
         steps_taken: &mut usize,
     ) -> io::Result<()> {
         let end = position.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        while end > *allocated {
+        while matches!(self.space, Space::Allocated) && end > *allocated {
             let last = ALLOCATION_STEPS.len().saturating_sub(1);
             let step = ALLOCATION_STEPS.get((*steps_taken).min(last));
             let step = step.copied().unwrap_or(1 << 20);
@@ -215,7 +265,20 @@ mod tests {
                 });
             }
         });
-        let walked = walk::file(&path, 400 * 124).unwrap();
-        assert_eq!((walked.records, walked.payload_bytes), (400, 400 * 100));
+        floor.append_batch(&[&[1; 100], &[2; 100]]).unwrap();
+        assert_eq!(floor.durable_bytes(), 402 * 124);
+        let walked = walk::file(&path, 402 * 124).unwrap();
+        assert_eq!((walked.records, walked.payload_bytes), (402, 402 * 100));
+    }
+
+    #[test]
+    fn written_space_does_not_grow() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("floor");
+        let floor = Floor::create_written(&path, 1000).unwrap();
+        for seq in 0..100 {
+            assert_eq!(floor.append(b"payload").unwrap(), seq);
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 1000);
     }
 }

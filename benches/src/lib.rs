@@ -9,6 +9,7 @@
 )]
 
 pub mod floor;
+pub mod hot_paths;
 pub mod machine;
 pub mod producers;
 pub mod table;

@@ -42,6 +42,15 @@ pub fn file(path: &Path, len: u64) -> io::Result<Walked> {
 /// `InvalidData` if a frame reaches past the end, does not follow the one before it, or does not
 /// match its checksum.
 pub fn frames(bytes: &[u8]) -> io::Result<Walked> {
+    each(bytes, |_payload| ())
+}
+
+/// As [`frames`], and calls `take` with every payload that matches its checksum.
+///
+/// # Errors
+/// As [`frames`].
+#[inline]
+pub fn each(bytes: &[u8], mut take: impl FnMut(&[u8])) -> io::Result<Walked> {
     let mut walked = Walked::default();
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -76,6 +85,7 @@ pub fn frames(bytes: &[u8]) -> io::Result<Walked> {
         if u64::from_le_bytes(sequence) != walked.records || crc32fast::hash(payload) != crc {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        take(payload);
         walked.records = walked.records.saturating_add(1);
         walked.payload_bytes = walked.payload_bytes.saturating_add(u64::from(len));
         rest = next;

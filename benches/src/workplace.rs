@@ -1,10 +1,12 @@
 //! Where the benches put their files, and the engine they measure.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mainstem_env::Env;
 use mainstem_log::{AppendOptions, Batch, Engine, EngineOptions, Shard, ShardName, ShardOptions};
+use rustix::fs::Advice;
 
 /// A directory for the files of one bench, removed at the end.
 #[derive(Debug)]
@@ -79,6 +81,30 @@ pub fn fill(shard: &Shard, payload: &[u8], records: u64) -> Result<()> {
             shard.append(&batch, AppendOptions::default())?;
             batch.clear();
         }
+    }
+    Ok(())
+}
+
+/// Writes what is in the files below `dir` to the disk, and drops it from the cache. No process may
+/// have it mapped.
+///
+/// # Errors
+/// The system's error.
+///
+/// # Errors
+/// The system's error.
+pub fn cool_down(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).context("cannot list the files to drop from the cache")? {
+        let path = entry?.path();
+        if path.is_dir() {
+            cool_down(&path)?;
+            continue;
+        }
+        let file = File::open(&path)?;
+        // Pages that are not on the disk yet would stay.
+        file.sync_all()?;
+        rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)
+            .with_context(|| format!("cannot drop the pages of {}", path.display()))?;
     }
     Ok(())
 }

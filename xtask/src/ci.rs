@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{command, deny, fuzz, no_arguments, suites, tidy};
+use crate::{command, deny, fuzz, instructions, no_arguments, suites, tidy};
 
 /// Runs every check and then every test.
 ///
@@ -54,6 +54,9 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         command::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
     steps.run("dependencies", || deny::check(workspace));
+    steps.run("instructions", || {
+        instructions::instructions(workspace, &[])
+    });
     let counts = suites::run(workspace, suites::ALL, &mut steps);
     let result = steps.finish();
     println!("\n{counts}");

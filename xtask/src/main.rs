@@ -13,6 +13,7 @@ mod counts;
 mod deny;
 mod fuzz;
 mod gen_wire;
+mod instructions;
 mod sanitize;
 mod steps;
 mod suites;
@@ -96,7 +97,10 @@ fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let benches: &[&str] = if wants_ratios {
         &["--bench", "ratios"]
     } else {
-        &["--bench", "append", "--bench", "replay"]
+        &[
+            "--bench", "codec", "--bench", "append", "--bench", "replay", "--bench", "read",
+            "--bench", "reopen",
+        ]
     };
     let mut cargo = workspace.cargo(&["bench", "--locked", "--package", "mainstem-benches"]);
     cargo.args(benches);
@@ -169,6 +173,12 @@ const TASKS: &[Task] = &[
         run: |workspace, arguments| gen_wire::run(workspace.root(), arguments),
     },
     Task {
+        name: "instructions",
+        arguments: "[--bless]",
+        about: instructions::ABOUT,
+        run: instructions::instructions,
+    },
+    Task {
         name: "bench",
         arguments: "[FILTER]... | --ratios [OPTION]...",
         about: "Runs the benches of the hot paths.\n\n\
@@ -177,7 +187,7 @@ const TASKS: &[Task] = &[
                 --rounds N    rounds of each measurement (default 7)\n  \
                 --only TEXT   only measurements whose name contains TEXT; may be repeated\n  \
                 --long N      megabytes of the longer log that is reopened (default 2048)\n\n\
-                Times are printed and never judged.",
+                Times are printed and never judged. Benches beside other stores: see benches/compare.",
         run: bench,
     },
 ];

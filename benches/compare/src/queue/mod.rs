@@ -1,10 +1,16 @@
 //! Queues: what one does, who there is, and what is measured.
 
 mod inbox;
-mod peer;
+mod page;
 mod peers;
 pub(crate) mod rows;
-pub(crate) mod run;
+mod store;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use page::PAGE;
+pub(crate) use rows::compare;
+
+/// What queues are called on the command line and in file names.
+pub(crate) const KIND: &str = "queue";

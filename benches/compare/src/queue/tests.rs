@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::peer::Queue;
 use super::peers::ALL_PEERS;
+use super::store::Queue;
 
 #[test]
 fn every_peer_serves_what_was_pushed_once_and_in_order() {

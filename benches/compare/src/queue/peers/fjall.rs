@@ -8,15 +8,16 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
 
+use crate::peer::{Peer, Standing};
 use crate::queue::inbox::{Inbox, VISIBILITY};
-use crate::queue::peer::{Peer, Queue};
+use crate::queue::store::Queue;
 
-pub(crate) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer<dyn Queue> = Peer {
     name: "fjall",
-    is_durable: true,
+    standing: Standing::Durable,
     how: "a batch and then persist(SyncAll) for each push, lease and acknowledgement; a persist covers \
           what other threads wrote before it, but each thread persists for itself",
-    batch: 10_000,
+    lacks: &[],
     open,
 };
 

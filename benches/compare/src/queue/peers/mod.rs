@@ -6,21 +6,14 @@ mod redb;
 mod sqlite;
 mod yaque;
 
-use super::peer::Peer;
+use super::store::Queue;
+use crate::peer::Peer;
 
 /// Everybody, ours first.
-pub(crate) static ALL_PEERS: [Peer; 5] = [
+pub(crate) static ALL_PEERS: [Peer<dyn Queue>; 5] = [
     ours::PEER,
     sqlite::PEER,
     redb::PEER,
     fjall::PEER,
     yaque::PEER,
 ];
-
-/// The name of the one that all others are compared with.
-pub(crate) const OURS: &str = ours::PEER.name;
-
-/// Returns the peer called `name`.
-pub(crate) fn find(name: &str) -> Option<&'static Peer> {
-    ALL_PEERS.iter().find(|it| it.name == name)
-}

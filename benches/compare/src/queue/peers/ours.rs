@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use mainstem_queue::{Consumer, ConsumerOptions, Message, QueueOptions, Receipt};
 
-use crate::queue::peer::{Peer, Queue};
+use crate::peer::{Peer, Standing};
+use crate::queue::store::Queue;
 
-pub(crate) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer<dyn Queue> = Peer {
     name: "mainstem",
-    is_durable: true,
+    standing: Standing::Ours,
     how: "mainstem-queue with default options; leases and attempts are written to its log",
-    batch: 10_000,
+    lacks: &[],
     open,
 };
 

@@ -10,15 +10,16 @@ use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
 
+use crate::peer::{Peer, Standing};
 use crate::queue::inbox::{Inbox, VISIBILITY};
-use crate::queue::peer::{Peer, Queue};
+use crate::queue::store::Queue;
 
-pub(crate) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer<dyn Queue> = Peer {
     name: "redb",
-    is_durable: true,
+    standing: Standing::Durable,
     how: "Durability::Immediate, quick repair off as by default; a transaction for each push, lease \
           and acknowledgement",
-    batch: 10_000,
+    lacks: &[],
     open,
 };
 

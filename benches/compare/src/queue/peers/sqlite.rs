@@ -8,15 +8,16 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use rusqlite::{Connection, params};
 
+use crate::peer::{Peer, Standing};
 use crate::queue::inbox::{Inbox, VISIBILITY};
-use crate::queue::peer::{Peer, Queue};
+use crate::queue::store::Queue;
 
-pub(crate) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer<dyn Queue> = Peer {
     name: "sqlite",
-    is_durable: true,
+    standing: Standing::Durable,
     how: "rusqlite, bundled; WAL, synchronous=FULL, locking_mode=EXCLUSIVE; one connection behind a \
           mutex, prepared statements, a transaction for each push, lease and acknowledgement",
-    batch: 10_000,
+    lacks: &[],
     open,
 };
 

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use yaque::{Receiver, ReceiverBuilder, Sender, TryRecvError};
 
-use crate::queue::peer::{Peer, Queue};
+use crate::peer::{Peer, Standing};
+use crate::queue::store::Queue;
 
-pub(crate) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer<dyn Queue> = Peer {
     name: "yaque",
-    is_durable: false,
+    standing: Standing::NotDurable,
     how: "not durable: it writes to the kernel and never syncs, so a power cut loses what it has \
           acknowledged; one sender and one receiver, each behind a mutex; no leases (a message is out \
           while the receiver is locked), its state saved with every acknowledgement",
-    batch: 10_000,
+    lacks: &[],
     open,
 };
 

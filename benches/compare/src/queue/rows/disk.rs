@@ -6,16 +6,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use mainstem_benches::workplace::Workplace;
 
-use super::{Case, payload};
+use crate::contest::Case;
 use crate::disk::bytes_used;
 use crate::options::Options;
-use crate::queue::peer::Peer;
+use crate::peer::Peer;
+use crate::queue::store::Queue;
 use crate::report::{Better, Figure, float};
+use crate::workload::payload;
 
 /// How long a queue may take to clear up after its last message.
 const CLEARING_UP: Duration = Duration::from_secs(2);
 
-pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<Case<'a>> {
+pub(crate) fn cases<'a>(
+    workplace: &'a Workplace,
+    options: &'a Options,
+) -> Vec<Case<'a, dyn Queue>> {
     let messages = options.messages(1_000_000);
     vec![Case {
         row: "disk",
@@ -23,11 +28,11 @@ pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<C
         is_parallel: false,
         rounds: 1,
         bytes: messages.saturating_mul(5000),
-        measure: Box::new(move |peer: &Peer| measure(workplace, peer, messages)),
+        measure: Box::new(move |peer: &Peer<dyn Queue>| measure(workplace, peer, messages)),
     }]
 }
 
-fn measure(workplace: &Workplace, peer: &Peer, messages: u64) -> Result<Vec<Figure>> {
+fn measure(workplace: &Workplace, peer: &Peer<dyn Queue>, messages: u64) -> Result<Vec<Figure>> {
     let dir = workplace.corner()?;
     let queue = (peer.open)(dir.path())?;
     let message = payload(1024);

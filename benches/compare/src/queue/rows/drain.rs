@@ -5,22 +5,31 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use mainstem_benches::workplace::Workplace;
 
-use super::{Case, fill, payload};
+use super::fill;
+use crate::contest::Case;
 use crate::options::Options;
-use crate::queue::peer::Peer;
+use crate::peer::Peer;
+use crate::queue::store::Queue;
 use crate::report::{Better, Figure, float};
+use crate::workload::payload;
 
-pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<Case<'a>> {
+/// How many messages are taken at a time.
+const BATCH: usize = 10_000;
+
+pub(crate) fn cases<'a>(
+    workplace: &'a Workplace,
+    options: &'a Options,
+) -> Vec<Case<'a, dyn Queue>> {
     let messages = options.messages(1_000_000);
-    let measure = move |peer: &Peer| {
+    let measure = move |peer: &Peer<dyn Queue>| {
         let corner = workplace.corner()?;
         let queue = (peer.open)(corner.path())?;
-        fill(&*queue, &payload(100), messages, 10_000)?;
+        fill(&*queue, &payload(100), messages, BATCH)?;
         let mut served = 0;
         let before = Instant::now();
         while served < messages {
             let mut bytes = 0;
-            let some = queue.serve(peer.batch, Duration::ZERO, &mut |message| {
+            let some = queue.serve(BATCH, Duration::ZERO, &mut |message| {
                 bytes += message.len();
             })?;
             ensure!(some > 0, "{served} of {messages} messages came");

@@ -3,18 +3,22 @@
 use mainstem_benches::producers;
 use mainstem_benches::workplace::Workplace;
 
-use super::{Case, payload};
+use crate::contest::Case;
 use crate::options::Options;
+use crate::peer::Peer;
+use crate::queue::store::Queue;
 use crate::report::{Better, Figure};
+use crate::workload::{SIZES, payload};
 
-const SIZES: [(usize, &str); 2] = [(100, "100 B"), (1024, "1 KiB")];
-
-pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<Case<'a>> {
+pub(crate) fn cases<'a>(
+    workplace: &'a Workplace,
+    options: &'a Options,
+) -> Vec<Case<'a, dyn Queue>> {
     let mut cases = Vec::new();
     for (bytes, size) in SIZES {
         for threads in [1, 16, 256] {
             let message = payload(bytes);
-            let measure = move |peer: &super::Peer| {
+            let measure = move |peer: &Peer<dyn Queue>| {
                 let corner = workplace.corner()?;
                 let queue = (peer.open)(corner.path())?;
                 let run = producers::run(threads, options.round, || queue.push(&[&message]))?;

@@ -2,34 +2,39 @@
 //! acknowledged: a queue that puts its work off gains nothing.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use mainstem_benches::workplace::Workplace;
 use tempfile::TempDir;
 
-use super::{Case, fill, payload};
-use crate::options::{HOLD, Options};
-use crate::queue::peer::Peer;
-use crate::queue::peers;
+use super::fill;
+use crate::contest::Case;
+use crate::options::Options;
+use crate::peer::{self, Peer};
+use crate::queue::peers::ALL_PEERS;
+use crate::queue::store::Queue;
 use crate::report::{Better, Figure};
+use crate::workload::payload;
+use crate::{killed, queue};
 
 /// Messages that the process pushes that is killed.
 const HELD: u64 = 10_000;
 
-pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<Case<'a>> {
+pub(crate) fn cases<'a>(
+    workplace: &'a Workplace,
+    options: &'a Options,
+) -> Vec<Case<'a, dyn Queue>> {
     let messages = options.messages(10_000_000);
     let mut stores: HashMap<&'static str, TempDir> = HashMap::new();
-    let measure = move |peer: &Peer| {
+    let measure = move |peer: &Peer<dyn Queue>| {
         let dir = match stores.remove(peer.name) {
             Some(dir) => dir,
             None => filled(workplace, peer, messages)?,
         };
         let orderly = open(peer, dir.path())?;
-        kill(peer, dir.path())?;
+        killed::kill(queue::KIND, peer.name, dir.path(), HELD)?;
         let killed = open(peer, dir.path())?;
         stores.insert(peer.name, dir);
         let ms = |took: Duration| took.as_secs_f64() * 1000.0;
@@ -48,7 +53,7 @@ pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<C
     }]
 }
 
-fn filled(workplace: &Workplace, peer: &Peer, messages: u64) -> Result<TempDir> {
+fn filled(workplace: &Workplace, peer: &Peer<dyn Queue>, messages: u64) -> Result<TempDir> {
     let dir = workplace.corner()?;
     let queue = (peer.open)(dir.path())?;
     fill(&*queue, &payload(100), messages, 10_000)?;
@@ -56,7 +61,7 @@ fn filled(workplace: &Workplace, peer: &Peer, messages: u64) -> Result<TempDir> 
     Ok(dir)
 }
 
-fn open(peer: &Peer, dir: &Path) -> Result<Duration> {
+fn open(peer: &Peer<dyn Queue>, dir: &Path) -> Result<Duration> {
     let before = Instant::now();
     let queue = (peer.open)(dir)?;
     let served = queue.serve(1, Duration::ZERO, &mut |_| ())?;
@@ -66,35 +71,12 @@ fn open(peer: &Peer, dir: &Path) -> Result<Duration> {
     Ok(took)
 }
 
-/// Has another process open the queue, and kills it.
-fn kill(peer: &Peer, dir: &Path) -> Result<()> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command
-        .arg(HOLD)
-        .arg(peer.name)
-        .arg(dir)
-        .arg(HELD.to_string());
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut line = String::new();
-    let output = child
-        .stdout
-        .take()
-        .context("no output of the other process")?;
-    let read = BufReader::new(output).read_line(&mut line);
-    child.kill()?;
-    child.wait()?;
-    read?;
-    ensure!(line == "held\n", "the other process did not open the queue");
-    Ok(())
-}
-
 /// The other process.
 pub(crate) fn hold(peer: &str, dir: &Path, messages: u64) -> Result<()> {
-    let peer = peers::find(peer).context("no such peer")?;
+    let peer = peer::find(&ALL_PEERS, peer).context("no such peer")?;
     let queue = (peer.open)(dir)?;
     fill(&*queue, &payload(100), messages, 100)?;
-    println!("held");
-    std::io::stdout().flush()?;
+    killed::ready()?;
     loop {
         std::thread::park();
     }

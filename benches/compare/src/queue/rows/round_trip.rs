@@ -9,19 +9,24 @@ use anyhow::{Context, Result, anyhow};
 use mainstem_benches::producers;
 use mainstem_benches::workplace::Workplace;
 
-use super::{Case, payload};
+use crate::contest::Case;
 use crate::options::Options;
-use crate::queue::peer::{Peer, Queue};
+use crate::peer::Peer;
+use crate::queue::store::Queue;
 use crate::report::{Better, Figure};
+use crate::workload::payload;
 
-pub(crate) fn cases<'a>(workplace: &'a Workplace, options: &'a Options) -> Vec<Case<'a>> {
+pub(crate) fn cases<'a>(
+    workplace: &'a Workplace,
+    options: &'a Options,
+) -> Vec<Case<'a, dyn Queue>> {
     let case = |threads: usize| Case {
         row: "round trip",
         what: format!("{threads} + {threads} × 100 B"),
         is_parallel: threads > 1,
         rounds: options.rounds,
         bytes: 1 << 30,
-        measure: Box::new(move |peer: &Peer| {
+        measure: Box::new(move |peer: &Peer<dyn Queue>| {
             let corner = workplace.corner()?;
             let queue = (peer.open)(corner.path())?;
             let run = run(&*queue, threads, options.round)?;

@@ -1,6 +1,5 @@
 //! What a queue has to do here.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,17 +16,4 @@ pub(crate) trait Queue: Send + Sync {
 
     /// Closes the queue in good order.
     fn close(self: Box<Self>) -> Result<()>;
-}
-
-/// A kind of queue.
-pub(crate) struct Peer {
-    pub(crate) name: &'static str,
-    /// Whether it does all that [`Queue`] says; what is not durable runs out of competition.
-    pub(crate) is_durable: bool,
-    /// How it is used here, for the notes of the table.
-    pub(crate) how: &'static str,
-    /// How many messages it drains at a time.
-    pub(crate) batch: usize,
-    /// Opens the queue in a directory that exists, whatever became of the process that had it open.
-    pub(crate) open: fn(&Path) -> Result<Box<dyn Queue>>,
 }

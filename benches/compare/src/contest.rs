@@ -1,4 +1,4 @@
-//! Has all peers do the same, in rounds.
+//! Has all peers do the same, by turns, in rounds.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,39 +6,49 @@ use anyhow::{Context, Result};
 use mainstem_benches::machine;
 use mainstem_benches::workplace::Workplace;
 
-use super::peer::Peer;
-use super::peers;
-use super::rows::{self, Case};
 use crate::disk;
 use crate::options::Options;
-use crate::report::{CaseReport, PeerReport, Report};
+use crate::peer::{Peer, Standing};
+use crate::report::{CaseReport, Figure, Page, PeerReport, Report};
+
+/// Measures a peer once.
+pub(crate) type Measure<'a, Store> = Box<dyn FnMut(&Peer<Store>) -> Result<Vec<Figure>> + 'a>;
+
+/// One thing that is measured of every peer.
+pub(crate) struct Case<'a, Store: ?Sized> {
+    pub(crate) row: &'static str,
+    pub(crate) what: String,
+    /// Whether more than one thread is at work.
+    pub(crate) is_parallel: bool,
+    pub(crate) rounds: usize,
+    /// Bytes that all peers together may need on the disk at a time.
+    pub(crate) bytes: u64,
+    pub(crate) measure: Measure<'a, Store>,
+}
 
 /// Measures what was asked for, and prints and keeps the table.
-pub(crate) fn compare(options: &Options) -> Result<()> {
-    std::fs::create_dir_all(&options.dir).context("cannot create the directory for the stores")?;
-    let workplace = Workplace::new(&options.dir)?;
-    let peers: Vec<&Peer> = peers::ALL_PEERS
+pub(crate) fn run<Store: ?Sized>(
+    page: &'static Page,
+    peers: &[Peer<Store>],
+    cases: Vec<Case<'_, Store>>,
+    workplace: &Workplace,
+    options: &Options,
+) -> Result<()> {
+    let peers: Vec<&Peer<Store>> = peers
         .iter()
-        .filter(|peer| peer.name == peers::OURS || options.wants_peer(peer.name))
+        .filter(|it| it.standing == Standing::Ours || options.wants_peer(it.name))
         .collect();
     let machine = machine::describe(workplace.path());
-    let mut report = Report::new(
-        &machine,
-        &peers.iter().map(|it| about(it)).collect::<Vec<_>>(),
-    );
+    let about: Vec<_> = peers.iter().map(|it| about(it)).collect();
+    let mut report = Report::new(page, &machine, &about);
     eprintln!("{machine}");
-
-    let mut cases = Vec::new();
-    cases.extend(rows::push::cases(&workplace, options));
-    cases.extend(rows::round_trip::cases(&workplace, options));
-    cases.extend(rows::drain::cases(&workplace, options));
-    cases.extend(rows::reopen::cases(&workplace, options));
-    cases.extend(rows::disk::cases(&workplace, options));
-    cases.retain(|case| options.wants_row(case.row));
     for case in cases {
+        if !options.wants_row(case.row) {
+            continue;
+        }
         disk::check(workplace.path(), case.bytes)?;
         eprintln!("{}, {} ...", case.row, case.what);
-        report.cases.push(measure(case, &peers, &machine)?);
+        report.push(measure(case, &peers, &machine)?);
     }
     println!("{}", report.table());
     if options.wants_all_peers() {
@@ -48,15 +58,20 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn about(peer: &Peer) -> PeerReport {
+fn about<Store: ?Sized>(peer: &Peer<Store>) -> PeerReport {
     PeerReport {
         name: peer.name.to_owned(),
-        is_durable: peer.is_durable,
+        is_durable: peer.standing != Standing::NotDurable,
+        is_floor: peer.standing == Standing::Floor,
         how: peer.how.to_owned(),
     }
 }
 
-fn measure(mut case: Case<'_>, peers: &[&Peer], machine: &str) -> Result<CaseReport> {
+fn measure<Store: ?Sized>(
+    mut case: Case<'_, Store>,
+    peers: &[&Peer<Store>],
+    machine: &str,
+) -> Result<CaseReport> {
     let mut report = CaseReport::new(case.row, &case.what, case.is_parallel, machine, date());
     report.load.push(load()?);
     for round in 0..case.rounds {
@@ -65,6 +80,9 @@ fn measure(mut case: Case<'_>, peers: &[&Peer], machine: &str) -> Result<CaseRep
             let Some(peer) = peers.get((round + at) % peers.len()) else {
                 continue;
             };
+            if peer.lacks.contains(&case.row) {
+                continue;
+            }
             let figures = (case.measure)(peer);
             report.add(peer.name, figures.with_context(|| peer.name.to_owned())?);
         }

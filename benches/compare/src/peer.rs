@@ -1,0 +1,38 @@
+//! Who takes part.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+/// What a peer's figures are compared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Mainstem's own.
+    Ours,
+    /// It keeps the promise that is measured.
+    Durable,
+    /// It does not, and runs out of competition.
+    NotDurable,
+    /// No store at all: the least that any has to do.
+    Floor,
+}
+
+/// A kind of store; `Store` is what it has to do.
+pub(crate) struct Peer<Store: ?Sized> {
+    pub(crate) name: &'static str,
+    pub(crate) standing: Standing,
+    /// How it is used here, for the notes of the table.
+    pub(crate) how: &'static str,
+    /// The rows that ask for what it does not have.
+    pub(crate) lacks: &'static [&'static str],
+    /// Opens the store in a directory that exists, whatever became of the process that had it open.
+    pub(crate) open: fn(&Path) -> Result<Box<Store>>,
+}
+
+/// Returns the one called `name`.
+pub(crate) fn find<'a, Store: ?Sized>(
+    peers: &'a [Peer<Store>],
+    name: &str,
+) -> Option<&'a Peer<Store>> {
+    peers.iter().find(|it| it.name == name)
+}

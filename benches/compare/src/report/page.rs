@@ -1,0 +1,132 @@
+//! The files that a report becomes: a page, the raw numbers, and charts.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::charts::Chart;
+use super::figures::{Kept, Report};
+use super::goals::Goal;
+
+/// What is said about one kind of store.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// What the files are called, without the ending.
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    /// Who the first peer is.
+    pub(crate) ours: &'static str,
+    /// What all that compete have in common.
+    pub(crate) promise: &'static str,
+    /// The rows in order, and what they are.
+    pub(crate) rows: &'static [(&'static str, &'static str)],
+    pub(crate) goals: &'static [Goal],
+    pub(crate) charts: &'static [Chart],
+}
+
+/// Writes page and charts anew from the raw numbers in a directory.
+///
+/// # Errors
+/// When there are none, or not of this version; those of the system.
+pub(crate) fn redraw(page: &'static Page, dir: &Path) -> Result<()> {
+    let kept = read(page, dir)?.context("there are no raw numbers")?;
+    Report { page, kept }.write(dir)
+}
+
+impl Report {
+    /// Writes page, raw numbers and charts into a directory. What the numbers that are there already
+    /// say of other cases stays.
+    ///
+    /// # Errors
+    /// When the numbers that are there are not of this version; those of the system.
+    pub(crate) fn keep(mut self, dir: &Path) -> Result<()> {
+        std::fs::create_dir_all(dir).context("cannot create the directory for the table")?;
+        if let Some(before) = read(self.page, dir)? {
+            self.add_others(before);
+        }
+        self.write(dir)
+    }
+
+    fn write(&self, dir: &Path) -> Result<()> {
+        let name = self.page.name;
+        let raw = serde_json::to_string_pretty(&self.kept)? + "\n";
+        std::fs::write(dir.join(format!("{name}.json")), raw)?;
+        let drawn = self.draw(dir)?;
+        std::fs::write(dir.join(format!("{name}.md")), self.page(&drawn))?;
+        Ok(())
+    }
+
+    /// Returns the page, with the charts of these names and titles.
+    fn page(&self, charts: &[(String, &str)]) -> String {
+        let Page {
+            name,
+            title,
+            ours,
+            promise,
+            ..
+        } = self.page;
+        let mut page = format!(
+            "# {title}\n\n\
+             Written by `cargo run --release --manifest-path benches/compare/Cargo.toml -- {name}`; the raw \
+             numbers are in `{name}.json`. Medians of rounds in which the peers took turns. In \
+             brackets, and as the least of the durable peers in the last column: how many times as good \
+             {ours} is, the median over the rounds; below 1 it is worse.\n\n{promise}\n\n",
+        );
+        page.push_str(&self.table());
+        let goals = self.goals();
+        if !goals.is_empty() {
+            let _ = write!(page, "\n## The goals\n\n{goals}");
+        }
+        if !charts.is_empty() {
+            page.push_str("\n## Charts\n\n");
+        }
+        for (file, title) in charts {
+            let _ = writeln!(page, "![{title}]({file})\n");
+        }
+        let before = if charts.is_empty() { "\n" } else { "" };
+        let _ = write!(page, "{before}## What the rows are\n\n");
+        for (row, what) in self.page.rows {
+            let _ = writeln!(page, "- {row}: {what}");
+        }
+        page.push_str("\n## Who is there\n\n");
+        for peer in &self.kept.peers {
+            let _ = writeln!(page, "- {}: {}.", peer.name, peer.how);
+        }
+        self.where_and_when(&mut page);
+        page
+    }
+
+    fn where_and_when(&self, page: &mut String) {
+        page.push_str(
+            "\n## Where and when\n\n\
+             The load is the average of a minute before and after, the threads of the measurement \
+             included. Where it was above the number of processors before, others were at work too: the \
+             rows with one thread then say as much about them as about the peers.\n",
+        );
+        let mut last = "";
+        for case in &self.kept.cases {
+            if case.machine != last {
+                let _ = write!(page, "\n```text\n{}```\n\n", case.machine);
+                last = &case.machine;
+            }
+            let load = case.load.join(" → ");
+            let (row, what) = (&case.row, &case.what);
+            let _ = writeln!(
+                page,
+                "- {row}, {what}: Unix time {}, load {load}",
+                case.date_s
+            );
+        }
+    }
+}
+
+fn read(page: &Page, dir: &Path) -> Result<Option<Kept>> {
+    let raw = dir.join(format!("{}.json", page.name));
+    let Ok(text) = std::fs::read_to_string(&raw) else {
+        return Ok(None);
+    };
+    let kept = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not of this version", raw.display()))?;
+    Ok(Some(kept))
+}
