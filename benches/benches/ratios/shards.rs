@@ -104,7 +104,7 @@ fn idle(workplace: &Workplace, options: &Options) -> Result<()> {
 
 /// Waits until idle shards have given their files up.
 fn wait_for_idle(before: &Usage) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while usage()?.descriptors > before.descriptors + 16 {
         ensure!(Instant::now() < deadline, "shards keep their files open");
         std::thread::sleep(Duration::from_millis(100));
