@@ -9,6 +9,11 @@ use crc32fast::Hasher;
 pub struct Salt(pub u64);
 
 impl Salt {
+    /// Returns the bytes that are hashed.
+    pub(super) fn bytes(self) -> [u8; 8] {
+        self.in_use().0.to_le_bytes()
+    }
+
     /// Returns the salt.
     fn in_use(self) -> Self {
         if is_planted(Defect::SaltNotChecked) {
@@ -22,7 +27,7 @@ impl Salt {
 pub fn salted(bytes: &[u8], salt: Salt) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(bytes);
-    hasher.update(&salt.in_use().0.to_le_bytes());
+    hasher.update(&salt.bytes());
     hasher.finalize()
 }
 
@@ -77,7 +82,7 @@ impl FrameHasher {
         let empty = Hasher::new();
         let last = SeqAndTime::new(&empty, 0, 0);
         Self {
-            constant: ONES_SHIFTED ^ of(&empty, &salt.in_use().0.to_le_bytes()),
+            constant: ONES_SHIFTED ^ of(&empty, &salt.bytes()),
             last,
             empty,
         }

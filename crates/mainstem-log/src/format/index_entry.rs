@@ -46,6 +46,15 @@ pub struct IndexEntry {
     pub time_s: u32,
 }
 
+/// Returns the checksum of an entry: salted, in one go, as two are written with every group.
+fn checksum_of(block: &[u8; INDEX_ENTRY_BYTES], salt: Salt) -> u32 {
+    let [b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, ..] = *block;
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = salt.bytes();
+    checksum::plain(&[
+        b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, s0, s1, s2, s3, s4, s5, s6, s7,
+    ])
+}
+
 impl IndexEntry {
     /// Returns the entry's bytes under `salt`.
     pub fn encode(&self, salt: Salt) -> [u8; INDEX_ENTRY_BYTES] {
@@ -60,7 +69,7 @@ impl IndexEntry {
         fields.put_u32(AT_SEQ, self.seq_offset);
         fields.put_u32(AT_POSITION, (self.position & !KIND_MASK) | kind);
         fields.put_u32(AT_TIME, self.time_s);
-        let crc = checksum::salted(block.get(..AT_CRC).unwrap_or_default(), salt);
+        let crc = checksum_of(&block, salt);
         FieldsMut(&mut block).put_u32(AT_CRC, crc);
         block
     }
@@ -69,7 +78,7 @@ impl IndexEntry {
     pub fn decode(bytes: &[u8], salt: Salt) -> Option<Self> {
         let (block, _) = bytes.split_first_chunk::<INDEX_ENTRY_BYTES>()?;
         let fields = Fields(block);
-        let crc = checksum::salted(block.get(..AT_CRC).unwrap_or_default(), salt);
+        let crc = checksum_of(block, salt);
         if fields.u32(AT_CRC) != crc && !is_planted(Defect::IndexEntryNotChecked) {
             return None;
         }
