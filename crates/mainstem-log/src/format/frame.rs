@@ -208,6 +208,12 @@ pub fn time_ms(bytes: &[u8]) -> Option<u64> {
     begins_frame(Fields(header).u32(AT_WORD)).then(|| Fields(header).u64(AT_TIME))
 }
 
+/// Returns the sequence number in the frame at the start of `bytes`, unverified.
+pub fn seq(bytes: &[u8]) -> Option<SeqNo> {
+    let header = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
+    Some(SeqNo(Fields(header).u64(AT_SEQ)))
+}
+
 /// Returns the size of the frame that begins with `word`, padding included.
 pub fn len_of(word: u32) -> usize {
     frame_bytes(usize::try_from(word & LENGTH_MASK).unwrap_or(usize::MAX))
