@@ -27,6 +27,12 @@ const DEEP: Extent = Extent {
     random_states: 24,
     ..WIDE
 };
+/// A queue's states take longer than the engine's: each is drained.
+const QUEUE: Extent = Extent {
+    random_states: 6,
+    again_every: 16,
+    depth: 2,
+};
 /// The size of a store that is damaged.
 const STORE_BYTES: u64 = 16 << 10;
 /// Of so many bits at both ends of a file each is flipped: headers, index blocks and footers.
@@ -35,7 +41,7 @@ const EDGE_BITS: u64 = 128 * 8;
 /// Carries a check out as it is set up, counting its tries.
 pub(super) fn carry_out(setup: Setup, tries: &Tries) -> Result<(), String> {
     match setup {
-        Setup::Queue(plan) => power(&plan.parse::<queue::Plan>()?, DEEP, tries),
+        Setup::Queue(plan) => power(&plan.parse::<queue::Plan>()?, QUEUE, tries),
         Setup::Seeds => each(SEEDS, |seed| power(&Plan::random(seed, 30), WIDE, tries)),
         Setup::Plan(plan) => power(&plan.parse::<Plan>()?, DEEP, tries),
         Setup::Faults(op, plan) => {
