@@ -38,6 +38,8 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             "--package",
             "mainstem-log",
             "--package",
+            "mainstem-queue",
+            "--package",
             "mainstem-crashtest",
             "--all-targets",
             "--features",

@@ -9,6 +9,7 @@ use mainstem_log::Record;
 
 use crate::commit::Staged;
 use crate::core::to_ms;
+use crate::defect::{Defect, is_planted};
 use crate::error::QueueError;
 use crate::finish::Verdict;
 use crate::format::event::{Event, MessageRecord};
@@ -170,7 +171,9 @@ impl Consumer {
     fn try_receive(&self, most: usize) -> Result<Option<Vec<Delivery>>, QueueError> {
         while let Some(picked) = self.pick(most)? {
             let (staged, rest) = split(picked);
-            self.inner.core.commit(&staged)?;
+            if !is_planted(Defect::DeliveryNotWritten) {
+                self.inner.core.commit(&staged)?;
+            }
             if !rest.messages.is_empty() {
                 return Ok(Some(self.deliveries(rest)));
             }
@@ -301,7 +304,11 @@ impl Consumer {
         let mut staged = Staged::default();
         let stale = core.claim(receipts, verdict, &mut staged)?;
         if !staged.batch.is_empty() {
-            core.commit(&staged)?;
+            if matches!(verdict, Verdict::Ack) && is_planted(Defect::AckNotWritten) {
+                core.live()?.finish_unwritten(&staged.claims);
+            } else {
+                core.commit(&staged)?;
+            }
             core.answered(receipts);
         }
         Ok(stale)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::commit::Staged;
 use crate::core::{Core, to_ms};
+use crate::defect::{Defect, is_planted};
 use crate::error::QueueError;
 use crate::format::event::Event;
 use crate::format::runs::Runs;
@@ -168,7 +169,10 @@ impl Core {
                 ids,
             })?,
             Verdict::Reject(reason) => {
-                let reason = shorten(reason, REASON_BYTES_MAX);
+                let mut reason = shorten(reason, REASON_BYTES_MAX);
+                if is_planted(Defect::ReasonLost) {
+                    reason = "";
+                }
                 for id in ids.ids() {
                     staged.push(&Event::Died {
                         consumer,

@@ -30,6 +30,7 @@ mod consumer;
 mod core;
 mod cursor;
 mod cursors;
+mod defect;
 mod error;
 mod finish;
 mod format;
@@ -50,6 +51,8 @@ mod waiters;
 
 pub use consumer::{Consumer, DeadMessage, Delivery, RECEIVE_MESSAGES_MAX};
 pub use cursor::{QueueCursor, StoredMessage};
+#[cfg(feature = "defects")]
+pub use defect::{Defect, plant};
 pub use error::QueueError;
 pub use keeper::UpkeepReport;
 pub use mainstem_log::Outcome;

@@ -7,6 +7,7 @@ use mainstem_log::SegmentInfo;
 
 use crate::commit::Staged;
 use crate::core::Core;
+use crate::defect::{Defect, is_planted};
 use crate::error::QueueError;
 use crate::format::event::{Event, MessageRecord};
 use crate::format::snapshot;
@@ -48,10 +49,14 @@ impl Core {
             return Ok(0);
         }
         // An opening needs more than this moment does: what was not seen when the state was written down.
-        if second.first.0 > saved {
+        let is_due = second.first.0 > saved;
+        if is_due && !is_planted(Defect::DeletedBeforeSaved) {
             self.save()?;
         }
-        let saved = self.live()?.saved;
+        let saved = match self.live()?.saved {
+            _ if is_planted(Defect::DeletedBeforeSaved) => u64::MAX,
+            saved => saved,
+        };
         let deleted = self
             .shard
             .trim_before(mainstem_log::SeqNo(needed.min(saved)))?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::commit::Staged;
+use crate::defect::{Defect, is_planted};
 use crate::error::QueueError;
 use crate::finish::Verdict;
 use crate::format::event::Event;
@@ -86,7 +87,16 @@ impl Transaction {
         let reserved = if admitted { records } else { 0 };
         let stage = || {
             let mut staged = self.stage_values()?;
-            let stale = core.claim(&self.receipts, Verdict::Ack, &mut staged)?;
+            if is_planted(Defect::TransactionInParts) {
+                core.commit(&std::mem::take(&mut staged))?;
+            }
+            let mut acks = Staged::default();
+            let has_acks = !is_planted(Defect::InputNotAcknowledged);
+            let to = if has_acks { &mut staged } else { &mut acks };
+            let stale = core.claim(&self.receipts, Verdict::Ack, to)?;
+            if !has_acks {
+                core.live()?.finish_unwritten(&acks.claims);
+            }
             self.stage_messages(staged, &stale)
         };
         let mut pushing = stage().inspect_err(|_| core.unreserve(reserved))?;

@@ -1,4 +1,4 @@
-//! Defects planted in the engine, each of which a check must catch.
+//! Defects planted in the engine and in the queue, each of which a check must catch.
 
 use anyhow::{Result, bail};
 
@@ -8,19 +8,21 @@ use crate::workspace::Workspace;
 
 /// Plants them all, after making sure that what is released has none.
 pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
-    let released = [
-        "tree",
-        "--locked",
-        "--package",
-        "mainstem-cli",
-        "--edges",
-        "features",
-        "--invert",
-        "mainstem-log",
-    ];
-    let tree = command::output(&mut workspace.cargo(&released))?;
-    if has_feature(&tree) {
-        bail!("the released binary is built with defects:\n{tree}");
+    for package in ["mainstem-log", "mainstem-queue"] {
+        let released = [
+            "tree",
+            "--locked",
+            "--package",
+            "mainstem-cli",
+            "--edges",
+            "features",
+            "--invert",
+            package,
+        ];
+        let tree = command::output(&mut workspace.cargo(&released))?;
+        if has_feature(&tree) {
+            bail!("the released binary is built with defects:\n{tree}");
+        }
     }
     let planting = [
         "run",

@@ -78,7 +78,7 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, killed processes, unmodi
     rust        unit and integration tests, and the examples in the documentation\n  \
     loom        the models of the commit core under every interleaving\n  \
     crash       power lost at every operation, every call failed, every file damaged, simulated\n  \
-    defects     defects planted in the engine, each of which a check must catch\n  \
+    defects     defects planted in engine and queue, each of which a check must catch\n  \
     kill        200 and more rounds of killing real processes and judging what their store shows\n  \
     power       power cuts and failing disks under ext4, XFS and btrfs; needs root, /dev/fuse, loop devices\n  \
     server      the server killed at random while clients put records and change streams\n  \

@@ -9,12 +9,13 @@ use mainstem_env::sim::{FaultMode, OpKind};
 
 use super::checks::Tries;
 use super::table::{Damage, SEEDS, Setup};
+use crate::queue;
 use crate::rot::command::is_oldest_segment;
 use crate::rot::judge::judge;
 use crate::rot::{Change, Store};
-use crate::sim::Plan;
 use crate::sim::explore::{Extent, Tally, caught, explore};
 use crate::sim::faults::{self, Case, Trouble};
+use crate::sim::{Plan, Workload};
 
 /// How much is explored of each of many plans, and of a single one.
 const WIDE: Extent = Extent {
@@ -26,6 +27,12 @@ const DEEP: Extent = Extent {
     random_states: 24,
     ..WIDE
 };
+/// A queue's states take longer than the engine's: each is drained.
+const QUEUE: Extent = Extent {
+    random_states: 6,
+    again_every: 16,
+    depth: 2,
+};
 /// The size of a store that is damaged.
 const STORE_BYTES: u64 = 16 << 10;
 /// Of so many bits at both ends of a file each is flipped: headers, index blocks and footers.
@@ -34,8 +41,9 @@ const EDGE_BITS: u64 = 128 * 8;
 /// Carries a check out as it is set up, counting its tries.
 pub(super) fn carry_out(setup: Setup, tries: &Tries) -> Result<(), String> {
     match setup {
+        Setup::Queue(plan) => power(&plan.parse::<queue::Plan>()?, QUEUE, tries),
         Setup::Seeds => each(SEEDS, |seed| power(&Plan::random(seed, 30), WIDE, tries)),
-        Setup::Plan(plan) => power(&plan.parse()?, DEEP, tries),
+        Setup::Plan(plan) => power(&plan.parse::<Plan>()?, DEEP, tries),
         Setup::Faults(op, plan) => {
             let plan = plan.parse()?;
             let troubles = faults::troubles(op);
@@ -89,7 +97,7 @@ fn fail(
 }
 
 /// Loses power after every operation of a plan.
-fn power(plan: &Plan, extent: Extent, tries: &Tries) -> Result<(), String> {
+fn power<W: Workload>(plan: &W, extent: Extent, tries: &Tries) -> Result<(), String> {
     let tally = Tally::default();
     let explored = explore(plan, extent, &tally);
     tries.add(tally.all_states().max(1));

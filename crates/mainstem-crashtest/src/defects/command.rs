@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-/// Plants deliberate defects in the engine, one at a time, and expects the named check to catch each.
+/// Plants deliberate defects in the engine and the queue, one at a time, and expects the named check to catch each.
 ///
 /// A defect that survives is a missing check. At the end every check runs once without a defect, and
 /// must find nothing. Only builds for tests have defects to plant: `cargo run -p mainstem-crashtest

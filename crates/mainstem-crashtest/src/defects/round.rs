@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use mainstem_env::Env;
-use mainstem_log::{Defect, plant};
 
 use super::carry_out::carry_out;
 use super::checks::Tries;
+use super::planted::Planted;
 use super::table::{Setup, catcher};
 use crate::sim::explore::caught;
 
@@ -26,8 +26,8 @@ struct Found {
 
 /// Prints each defect with what must catch it.
 pub(super) fn list() {
-    for defect in Defect::ALL {
-        let setup = catcher(*defect);
+    for defect in Planted::all() {
+        let setup = catcher(defect);
         println!("{defect}\n    {}", defect.about());
         println!("    caught by {}: {}", setup.check(), setup.about());
     }
@@ -36,8 +36,8 @@ pub(super) fn list() {
 /// Plants every defect, or `only` that one.
 pub(super) fn run(only: Option<&str>, markdown: bool) -> Result<()> {
     std::panic::set_hook(Box::new(|_| {}));
-    let wanted: Vec<Defect> = match only {
-        None => Defect::ALL.to_vec(),
+    let wanted: Vec<Planted> = match only {
+        None => Planted::all().collect(),
         Some("none") => Vec::new(),
         Some(name) => vec![name.parse().map_err(anyhow::Error::msg)?],
     };
@@ -49,9 +49,9 @@ pub(super) fn run(only: Option<&str>, markdown: bool) -> Result<()> {
     );
     let mut rows = Vec::new();
     for defect in wanted {
-        plant(Some(defect));
+        Planted::plant(Some(defect));
         let found = check(catcher(defect));
-        plant(None);
+        Planted::plant(None);
         found.print(defect.name(), "SURVIVED");
         rows.push((defect, found));
     }
@@ -113,7 +113,7 @@ impl Found {
 /// Returns every way in which a check is set up, once each.
 fn all_setups() -> Vec<Setup> {
     let mut setups: Vec<Setup> = Vec::new();
-    for setup in Defect::ALL.iter().map(|defect| catcher(*defect)) {
+    for setup in Planted::all().map(catcher) {
         let name = |it: &Setup| (it.check(), it.about());
         if setups.iter().all(|other| name(other) != name(&setup)) {
             setups.push(setup);
@@ -148,7 +148,7 @@ fn check(setup: Setup) -> Found {
     }
 }
 
-fn print_markdown(rows: &[(Defect, Found)]) {
+fn print_markdown(rows: &[(Planted, Found)]) {
     println!("\n| Defect | What is broken: what it costs | Caught by | Tries | What it said |");
     println!("| --- | --- | --- | ---: | --- |");
     for (defect, found) in rows {

@@ -4,6 +4,7 @@ use mainstem_env::sim::OpKind;
 use mainstem_log::Defect;
 
 use super::checks::{self, Check};
+use super::planted::Planted;
 use crate::rot::Ending;
 use crate::sim::faults::EVERYTHING;
 
@@ -14,6 +15,8 @@ pub(super) enum Setup {
     Seeds,
     /// Power is lost in this plan.
     Plan(&'static str),
+    /// Power is lost in this plan of a queue.
+    Queue(&'static str),
     /// Calls of this kind fail in this plan: each once and for ever, in every way.
     Faults(OpKind, &'static str),
     /// Files are damaged in this way after a store was left in that.
@@ -37,7 +40,33 @@ pub(super) enum Damage {
 pub(super) const SEEDS: u64 = 24;
 
 /// Returns what must catch `defect`.
-pub(super) fn catcher(defect: Defect) -> Setup {
+pub(super) fn catcher(defect: Planted) -> Setup {
+    match defect {
+        Planted::Log(defect) => of_log(defect),
+        Planted::Queue(defect) => of_queue(defect),
+    }
+}
+
+fn of_queue(defect: mainstem_queue::Defect) -> Setup {
+    use mainstem_queue::Defect;
+    Setup::Queue(match defect {
+        Defect::AckNotWritten => "1: p9 g0.1 a0",
+        Defect::DeliveryNotWritten => "1: p9 g0.1",
+        Defect::NonceNotChecked => "1: p9 g0.1 n0 w2000 g0.1 a0",
+        Defect::AttemptsForgotten => "1: p9 g0.1 g1.1 r g0.1 g1.1",
+        Defect::WantedDeleted => "1: p900 p900 p900 p900 p900 p900 g0.9 g1.9 g2.1 u r",
+        Defect::DeletedBeforeSaved => "1: p900 p900 p900 p900 p900 p900 u g0.9 g1.9 A u r c",
+        Defect::DedupForgotten => "1: p9d1 r p9d1 c",
+        Defect::InputNotAcknowledged | Defect::TransactionInParts => "1: p9 g0.1 t0",
+        Defect::KeyIgnored => "1: pa9 pa9 g0.2",
+        Defect::DelayIgnored => "1: p9w2000 g0.1",
+        Defect::ReasonLost => "1: p9 g0.1 x0",
+        Defect::DeadForgotten => "1: p9 g0.1 x0 r c",
+        Defect::ValuesForgotten => "1: p9 g0.1 t0 r c",
+    })
+}
+
+fn of_log(defect: Defect) -> Setup {
     use Setup::{Faults, Own, Plan, Rot, Seeds};
     match defect {
         Defect::SyncSkipped | Defect::SyncSkippedMostly => Plan("1/4096: a.10 a.20 a.30 a.40"),
@@ -125,6 +154,7 @@ impl Setup {
     pub(super) fn check(self) -> &'static str {
         match self {
             Self::Seeds | Self::Plan(_) => "sim",
+            Self::Queue(_) => "queue",
             Self::Faults(..) => "faults",
             Self::Rot(..) => "rot",
             Self::Own(check) => check.name,
@@ -135,7 +165,7 @@ impl Setup {
     pub(super) fn about(self) -> &'static str {
         match self {
             Self::Seeds => "power cuts in random plans",
-            Self::Plan(plan) => plan,
+            Self::Plan(plan) | Self::Queue(plan) => plan,
             Self::Faults(OpKind::SyncData, _) => "each sync of data fails, in every way",
             Self::Faults(OpKind::Write, _) => "each write fails, in every way",
             Self::Faults(OpKind::SyncDir, _) => "each sync of a directory fails, in every way",

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::bytes::{Reader, Writer};
+use crate::defect::{Defect, is_planted};
 use crate::state::apply::{State, Topic};
 use crate::state::consumer::Consumer;
 use crate::state::dedup::Dedup;
@@ -93,10 +94,18 @@ fn write_state(state: &State, out: &mut Writer) {
             write_entry(*id, entry, out);
         }
     }
-    state.dedup.write(out);
+    if is_planted(Defect::DedupForgotten) {
+        Dedup::default().write(out);
+    } else {
+        state.dedup.write(out);
+    }
     out.count(state.repeats.len());
     for seq in &state.repeats {
         out.u64(*seq);
+    }
+    if is_planted(Defect::ValuesForgotten) {
+        out.count(0);
+        return;
     }
     out.count(state.values.len());
     for (key, value) in &state.values {
@@ -109,10 +118,15 @@ fn write_entry(id: u64, entry: &Entry, out: &mut Writer) {
         .u64(entry.loc)
         .u32(entry.bytes)
         .u64(entry.pushed_ms);
-    out.u32(entry.attempts);
+    if is_planted(Defect::AttemptsForgotten) {
+        out.u32(0);
+    } else {
+        out.u32(entry.attempts);
+    }
     out.bytes(entry.key.as_deref().unwrap_or_default());
     match &entry.status {
         Status::Ready => out.u8(READY),
+        Status::Dead { .. } if is_planted(Defect::DeadForgotten) => out.u8(READY),
         Status::Leased { until_ms, nonce } => out.u8(LEASED).u64(*until_ms).u64(*nonce),
         Status::Delayed { until_ms } => out.u8(DELAYED).u64(*until_ms),
         Status::Dead { at_ms, reason } => out.u8(DEAD).u64(*at_ms).bytes(reason.as_bytes()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::entry::{Entry, Status};
 use super::leases::Leases;
+use crate::defect::{Defect, is_planted};
 use crate::format::event::MessageRecord;
 
 /// One consumer's progress: everything before `next` is done with, but for the entries.
@@ -83,11 +84,12 @@ impl Consumer {
             self.entries.insert(id, entry);
             return true;
         }
-        if !message.key.is_empty() {
+        if !message.key.is_empty() && !is_planted(Defect::KeyIgnored) {
             entry.key = Some(Arc::from(message.key));
         }
         let status = match message.due_ms {
             0 => Status::Ready,
+            _ if is_planted(Defect::DelayIgnored) => Status::Ready,
             until_ms => Status::Delayed { until_ms },
         };
         self.insert(id, entry, &status);
@@ -352,7 +354,8 @@ impl Consumer {
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;
         };
-        let is_its = matches!(entry.status, Status::Leased { nonce: its, .. } if its == nonce);
+        let is_its = matches!(entry.status, Status::Leased { nonce: its, .. }
+            if its == nonce || is_planted(Defect::NonceNotChecked));
         if !is_its || entry.busy {
             return false;
         }
@@ -408,6 +411,9 @@ impl Consumer {
 
     /// Returns the first record that this consumer still needs.
     pub(crate) fn needs_from(&self) -> u64 {
+        if is_planted(Defect::WantedDeleted) {
+            return self.next;
+        }
         let own = self.entries.iter().find(|(id, entry)| entry.loc == **id);
         let own = own.map(|(id, _)| *id);
         let carried = self.carried.keys().next().copied();
