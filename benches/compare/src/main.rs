@@ -43,6 +43,12 @@ fn main() -> Result<()> {
             queue::KIND => queue::rows::reopen::hold(&peer, &dir, count),
             other => bail!("nothing is called {other}"),
         },
+        Task::Fill {
+            peer,
+            dir,
+            records,
+            record_bytes,
+        } => log::rows::stock::fill_log(&peer, &dir, records, record_bytes),
         Task::Help => {
             println!("{}", options::HELP);
             Ok(())

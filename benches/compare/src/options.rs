@@ -90,11 +90,20 @@ pub(crate) enum Task {
         dir: PathBuf,
         count: u64,
     },
+    /// Fill a log.
+    Fill {
+        peer: String,
+        dir: PathBuf,
+        records: u64,
+        record_bytes: usize,
+    },
     Help,
 }
 
 /// The subcommand by which this program starts itself as the process that is killed.
 pub(crate) const HOLD: &str = "hold";
+/// The one by which it starts itself to fill a log.
+pub(crate) const FILL: &str = "fill";
 
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
     let mut arguments = arguments.peekable();
@@ -113,6 +122,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
                 peer: next()?,
                 dir: PathBuf::from(next()?),
                 count: next()?.parse().context("COUNT")?,
+            })
+        }
+        Some(FILL) => {
+            let mut next = || arguments.next().context("fill PEER DIR RECORDS BYTES");
+            Ok(Task::Fill {
+                peer: next()?,
+                dir: PathBuf::from(next()?),
+                records: next()?.parse().context("RECORDS")?,
+                record_bytes: next()?.parse().context("BYTES")?,
             })
         }
         other => bail!("unexpected {other:?}\n\n{HELP}"),

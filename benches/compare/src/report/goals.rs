@@ -93,3 +93,87 @@ impl Report {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Better, Figure, Page, PeerReport};
+
+    static PAGE: Page = Page {
+        name: "test",
+        title: "Test",
+        ours: "ours",
+        promise: "None.",
+        rows: &[("append", "so many threads append")],
+        goals: &[
+            Goal {
+                row: "append",
+                case: "16 ×",
+                unit: "records/s",
+                limit: Limit::AtLeast(0.9, "floor"),
+            },
+            Goal {
+                row: "append",
+                case: "",
+                unit: "µs",
+                limit: Limit::AtMost(1.5, "floor"),
+            },
+            Goal {
+                row: "append",
+                case: "",
+                unit: "µs",
+                limit: Limit::Below(10.0),
+            },
+            Goal {
+                row: "append",
+                case: "16 ×",
+                unit: "records/s",
+                limit: Limit::First,
+            },
+        ],
+        charts: &[],
+    };
+
+    fn report(figures: &[(&str, f64, f64)]) -> Report {
+        let about = |name: &str| PeerReport {
+            name: name.to_owned(),
+            is_durable: name != "unsafe",
+            is_floor: name == "floor",
+            how: String::new(),
+        };
+        let peers: Vec<_> = figures.iter().map(|(name, ..)| about(name)).collect();
+        let mut report = Report::new(&PAGE, "", &peers);
+        let mut case = CaseReport::new("append", "16 × 1 KiB", true, "", 0);
+        for (name, rate, micros) in figures {
+            let figures = vec![
+                Figure::new("records/s", Better::More, *rate),
+                Figure::new("µs", Better::Less, *micros),
+            ];
+            case.add(name, figures);
+        }
+        report.push(case);
+        report
+    }
+
+    fn verdicts(report: &Report) -> Vec<bool> {
+        let table = report.goals();
+        let lines = table.lines().skip(2);
+        lines.map(|line| line.ends_with("| met |")).collect()
+    }
+
+    #[test]
+    fn goals_are_judged_against_the_one_they_name() {
+        let floor = ("floor", 100.0, 8.0);
+        let (slow, unsafe_one) = (("peer", 50.0, 30.0), ("unsafe", 900.0, 1.0));
+        let good = report(&[("ours", 90.0, 10.0), floor, slow, unsafe_one]);
+        assert_eq!(verdicts(&good), [true, true, true, true]);
+        let bad = report(&[("ours", 49.0, 12.1), floor, slow, unsafe_one]);
+        assert_eq!(verdicts(&bad), [false, false, false, false]);
+    }
+
+    #[test]
+    fn without_the_other_nothing_is_judged() {
+        let alone = report(&[("ours", 90.0, 11.0)]);
+        assert_eq!(verdicts(&alone), [false], "only what needs no other");
+    }
+}

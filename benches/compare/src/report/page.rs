@@ -31,7 +31,7 @@ pub(crate) struct Page {
 /// When there are none, or not of this version; those of the system.
 pub(crate) fn redraw(page: &'static Page, dir: &Path) -> Result<()> {
     let kept = read(page, dir)?.context("there are no raw numbers")?;
-    Report { page, kept }.write(dir)
+    Report { page, kept }.show(dir)
 }
 
 impl Report {
@@ -45,15 +45,16 @@ impl Report {
         if let Some(before) = read(self.page, dir)? {
             self.add_others(before);
         }
-        self.write(dir)
+        let raw = serde_json::to_string_pretty(&self.kept)? + "\n";
+        std::fs::write(dir.join(format!("{}.json", self.page.name)), raw)?;
+        self.show(dir)
     }
 
-    fn write(&self, dir: &Path) -> Result<()> {
-        let name = self.page.name;
-        let raw = serde_json::to_string_pretty(&self.kept)? + "\n";
-        std::fs::write(dir.join(format!("{name}.json")), raw)?;
+    /// Writes the page and the charts.
+    fn show(&self, dir: &Path) -> Result<()> {
         let drawn = self.draw(dir)?;
-        std::fs::write(dir.join(format!("{name}.md")), self.page(&drawn))?;
+        let name = format!("{}.md", self.page.name);
+        std::fs::write(dir.join(name), self.page(&drawn))?;
         Ok(())
     }
 

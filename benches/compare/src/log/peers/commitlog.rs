@@ -23,8 +23,10 @@ pub(crate) const PEER: Peer<dyn Log> = Peer {
 struct Written(RwLock<CommitLog>);
 
 fn open(dir: &Path) -> Result<Box<dyn Log>> {
-    let log = CommitLog::new(LogOptions::new(dir.join("log")))?;
-    Ok(Box::new(Written(RwLock::new(log))))
+    let mut options = LogOptions::new(dir.join("log"));
+    // Of all that is appended at once.
+    options.message_max_bytes(16 << 20);
+    Ok(Box::new(Written(RwLock::new(CommitLog::new(options)?))))
 }
 
 impl Written {

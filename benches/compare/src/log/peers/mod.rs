@@ -18,7 +18,7 @@ mod walrus;
 use super::store::Log;
 use crate::peer::Peer;
 
-pub(crate) use walrus::hush;
+pub(crate) use walrus::{do_without_sync, hush};
 
 /// Everybody, ours first, then the floors.
 pub(crate) static ALL_PEERS: &[Peer<dyn Log>] = &[

@@ -16,8 +16,8 @@ pub(crate) const PEER: Peer<dyn Log> = Peer {
     standing: Standing::Durable,
     how: "write(batch, sync); as many groups as appends run at a time, since the entries of one have to be \
           written one after the other; compression off; an entry is its index and the record, as a protobuf \
-          message; replayed 1,024 entries at a time, checksums verified when it is opened and not when it is \
-          read",
+          message; replayed 1,024 entries at a time; an entry is read with all of the batch it was written in; checksums \
+          verified when it is opened and not when it is read",
     lacks: &[],
     open,
 };

@@ -50,7 +50,7 @@ impl Log for Rocks {
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
-        Ok(self.database.write_opt(&batch, &options)?)
+        Ok(self.database.write_opt(batch, &options)?)
     }
 
     fn replay(&self, seen: &mut Seen) -> Result<()> {

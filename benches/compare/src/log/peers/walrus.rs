@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use anyhow::{Context, Result};
@@ -43,6 +44,15 @@ pub(crate) fn hush() -> Result<()> {
     Err(error).context("cannot start this program again")
 }
 
+/// Whether records need not be on the medium.
+static WITHOUT_SYNC: AtomicBool = AtomicBool::new(false);
+
+/// Lets this process fill a log in less than hours: it syncs each record of a batch by itself, and
+/// only knows one schedule in each process.
+pub(crate) fn do_without_sync() {
+    WITHOUT_SYNC.store(true, Ordering::Relaxed);
+}
+
 struct Opened {
     log: RwLock<Walrus>,
     /// The directory that this process was in.
@@ -63,7 +73,11 @@ fn open_here() -> Result<Walrus> {
     let consistency = ReadConsistency::AtLeastOnce {
         persist_every: u32::MAX,
     };
-    let schedule = FsyncSchedule::SyncEach;
+    let schedule = if WITHOUT_SYNC.load(Ordering::Relaxed) {
+        FsyncSchedule::NoFsync
+    } else {
+        FsyncSchedule::SyncEach
+    };
     Ok(Walrus::with_consistency_and_schedule_for_key(
         "log",
         consistency,

@@ -5,7 +5,7 @@ mod batch;
 mod point_read;
 pub(crate) mod reopen;
 mod replay;
-mod stock;
+pub(crate) mod stock;
 
 use anyhow::Result;
 use mainstem_benches::workplace::Workplace;

@@ -2,15 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
 use std::rc::Rc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use mainstem_benches::workplace::Workplace;
 use tempfile::TempDir;
 
+use crate::log::peers::{self, ALL_PEERS};
 use crate::log::store::{Log, Seen};
-use crate::options::Options;
-use crate::peer::{Peer, Standing};
+use crate::options::{FILL, Options};
+use crate::peer::{self, Peer, Standing};
 use crate::workload::{fill, payload};
 
 /// How many records a log is filled with, and how large they are.
@@ -78,12 +81,26 @@ impl<'a> Stock<'a> {
             return Ok(Rc::clone(dir));
         }
         let dir = Rc::new(self.workplace.corner()?);
-        let log = (peer.open)(dir.path())?;
-        let record = payload(content.record_bytes);
-        let batch = (1 << 20) / content.record_bytes;
-        fill(&record, content.records, batch, |some| log.append(some))?;
-        log.close()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([FILL, peer.name]).arg(dir.path());
+        command.arg(content.records.to_string());
+        command.arg(content.record_bytes.to_string());
+        let status = command.status()?;
+        ensure!(status.success(), "cannot fill {}: {status}", peer.name);
         self.logs.borrow_mut().insert(key, Rc::clone(&dir));
         Ok(dir)
     }
+}
+
+/// The process that fills a log, in batches of some 64 KiB. It is another one, so that the one that
+/// measures has nothing of that in its memory, and so that a peer which syncs each record of a batch
+/// by itself can do without: nobody measures this.
+pub(crate) fn fill_log(peer: &str, dir: &Path, records: u64, record_bytes: usize) -> Result<()> {
+    peers::do_without_sync();
+    let peer = peer::find(ALL_PEERS, peer).context("no such peer")?;
+    let log = (peer.open)(dir)?;
+    let record = payload(record_bytes);
+    let batch = ((64 << 10) / record_bytes).max(1);
+    fill(&record, records, batch, |some| log.append(some))?;
+    log.close()
 }
