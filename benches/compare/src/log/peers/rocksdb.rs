@@ -42,11 +42,10 @@ fn open(dir: &Path) -> Result<Box<dyn Log>> {
 impl Log for Rocks {
     fn append(&self, records: &[&[u8]]) -> Result<()> {
         let count = u64::try_from(records.len())?;
-        let mut next = self.next.fetch_add(count, Ordering::Relaxed);
+        let next = self.next.fetch_add(count, Ordering::Relaxed);
         let mut batch = WriteBatch::default();
-        for record in records {
-            batch.put(key(next), record);
-            next += 1;
+        for (number, record) in (next..).zip(records) {
+            batch.put(key(number), record);
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
