@@ -403,6 +403,7 @@ impl Spot {
     /// Finds record `next` if it lies a little further on in memory, past records that nobody asked
     /// for, of which lengths and numbers are believed: if `next` verifies where they lead, they were
     /// right. If not, the place is as before, and what is wrong is found on the way.
+    #[inline(never)]
     fn hop_to(&mut self, next: SeqNo) -> Option<Found> {
         let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
         let end = in_memory.min(self.view.len());
@@ -412,22 +413,23 @@ impl Spot {
             let word = u32::from_le_bytes(*rest.first_chunk()?);
             if !frame::begins_frame(word) {
                 at = at.saturating_add(GROUP_HEADER_BYTES);
-                continue;
-            }
-            let seq = frame::seq(rest)?;
-            if seq < next {
+            } else if frame::seq(rest)? < next {
                 at = at.saturating_add(frame::len_of(word));
-                continue;
+            } else {
+                let frame = frame::decode(rest, &mut self.hasher).ok()?;
+                if frame.seq != next {
+                    return None;
+                }
+                let found = Found {
+                    start: at,
+                    payload_len: frame.payload.len(),
+                    len: frame.len,
+                    seq: next,
+                    time_ms: frame.time_ms,
+                };
+                self.offset = at;
+                return Some(found);
             }
-            let (payload_len, time_ms) = frame::verify(rest, next, &mut self.hasher)?;
-            self.offset = at;
-            return Some(Found {
-                start: at,
-                payload_len,
-                len: frame::frame_bytes(payload_len),
-                seq: next,
-                time_ms,
-            });
         }
     }
 
