@@ -10,6 +10,7 @@ mod input;
 pub mod limit;
 mod mutation;
 pub mod numbers;
+pub mod queue;
 pub mod records;
 pub mod rot;
 pub mod said;
