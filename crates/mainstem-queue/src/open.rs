@@ -9,11 +9,11 @@ use mainstem_log::{
     Engine, EngineOptions, LogError, Maintenance, SeqNo, Shard, ShardName, ShardOptions, Start,
 };
 
-use crate::core::Core;
+use crate::core::{Core, to_ms};
 use crate::error::QueueError;
 use crate::format::snapshot::{self, SnapshotError};
 use crate::live::Live;
-use crate::options::{Leases, QueueOptions, Upkeep};
+use crate::options::{Leases, QueueOptions, Upkeep, VISIBILITY_MAX};
 use crate::state::apply::State;
 
 /// Where a data directory has its shards. Source: `docs/format.md`.
@@ -84,7 +84,10 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
         for consumer in live.state.consumers.values_mut() {
             match core.options.leases {
                 Leases::EndWithTheQueue => consumer.end_leases(),
-                Leases::Persist => {}
+                // What was written down by a clock that was far ahead must not last for years.
+                Leases::Persist => {
+                    consumer.cap_leases(now_ms.saturating_add(to_ms(VISIBILITY_MAX)));
+                }
             }
             consumer.expire(now_ms);
         }

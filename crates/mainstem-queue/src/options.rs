@@ -74,7 +74,8 @@ pub enum Leases {
     /// They are over: those who got the messages are gone with the process.
     #[default]
     EndWithTheQueue,
-    /// They go on until their time is over: whoever has a receipt may use it in another process.
+    /// They go on until their time is over, 12 hours after an opening at most: whoever has a receipt may
+    /// use it in another process.
     Persist,
 }
 

@@ -231,9 +231,10 @@ impl Queue {
             Some(id) => id,
             None => {
                 self.make_consumer(name, &options)?;
-                find()?.ok_or_else(|| QueueError::NoSuchConsumer {
-                    name: name.to_owned(),
-                })?
+                match find()? {
+                    Some(id) => id,
+                    None => return Err(core.live()?.no_such_consumer(name)),
+                }
             }
         };
         Ok(Consumer::new(Arc::clone(&self.inner), id, options))
@@ -262,9 +263,7 @@ impl Queue {
         live.catch_up()?;
         let topic = live.state.topic(topic);
         let found = topic.and_then(|topic| live.state.consumer(topic, name));
-        found.ok_or_else(|| QueueError::NoSuchConsumer {
-            name: name.to_owned(),
-        })
+        found.ok_or_else(|| live.no_such_consumer(name))
     }
 
     fn make_consumer(&self, name: &str, options: &ConsumerOptions) -> Result<(), QueueError> {
@@ -328,6 +327,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Log`] if the log cannot be read.
     pub fn value(&self, key: &str) -> Result<Option<Vec<u8>>, QueueError> {
+        self.inner.core.check_open()?;
         let mut live = self.inner.core.live()?;
         live.catch_up()?;
         Ok(live.state.values.get(key).cloned())
@@ -336,9 +336,11 @@ impl Queue {
     /// Returns a cursor over the messages of a topic, for reading without taking.
     ///
     /// # Errors
-    /// [`QueueError::Log`] if the log cannot be read.
+    /// [`QueueError::NoSuchTopic`] if there is no such topic, and none was made; [`QueueError::Log`] if
+    /// the log cannot be read.
     pub fn cursor(&self, topic: &str, start: Start) -> Result<QueueCursor, QueueError> {
         check_name("the name of a topic", topic)?;
+        self.inner.core.check_open()?;
         QueueCursor::open(Arc::clone(&self.inner), topic, start)
     }
 
@@ -347,6 +349,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Log`] if the log cannot be read.
     pub fn stats(&self) -> Result<QueueStats, QueueError> {
+        self.inner.core.check_open()?;
         self.inner.core.stats()
     }
 
@@ -365,7 +368,7 @@ impl Queue {
     }
 
     /// Closes the queue in good order, so that the next opening is quick. All handles answer
-    /// that it is closed from then on; closing twice does nothing.
+    /// that it is closed from then on; closing twice does nothing. Deliveries keep their payloads.
     ///
     /// # Errors
     /// What could not be written; nothing that was acknowledged is lost.
