@@ -1,8 +1,9 @@
 //! Making records durable, by a thread or by a task.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use mainstem_log::{Append, AppendOptions, Appended, Batch, LogError};
@@ -44,10 +45,16 @@ impl Core {
     /// As [`Core::commit`], without blocking the thread.
     pub(crate) fn commit_async(self: &Arc<Self>, mut staged: Staged) -> Committing {
         let batch = std::mem::take(&mut staged.batch);
+        let append = self.shard.append_async(batch, AppendOptions::default());
         Committing {
             core: Arc::clone(self),
-            append: Some(self.shard.append_async(batch, AppendOptions::default())),
-            staged,
+            shared: Arc::new(Mutex::new(UnderWay {
+                append: Some(append),
+                staged,
+                result: None,
+                waker: None,
+            })),
+            place: None,
         }
     }
 
@@ -139,6 +146,65 @@ impl Wake for Nudge {
     }
 }
 
+/// Records on their way to the disk, which a task waits for. Others drive them too: the task may not be
+/// polled any more, while what it set aside is waited for.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay {
+    append: Option<Append>,
+    staged: Staged,
+    /// What became of them, until the task asks.
+    result: Option<Result<Appended, QueueError>>,
+    /// Wakes the task.
+    waker: Option<Waker>,
+}
+
+type Shared = Arc<Mutex<UnderWay>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, UnderWay> {
+    // Nothing in it is left half done by a panic.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All records on their way that something was set aside for.
+#[derive(Debug, Default)]
+pub(crate) struct AllUnderWay {
+    next: u64,
+    all: BTreeMap<u64, Shared>,
+}
+
+impl Core {
+    /// Takes what tasks have begun further, as far as that goes without waiting.
+    pub(crate) fn drive(&self) {
+        let all: Vec<Shared> = self.under_way().all.values().cloned().collect();
+        for shared in all {
+            // Its task polls it at the moment.
+            let Ok(mut it) = shared.try_lock() else {
+                continue;
+            };
+            let Some((mut append, waker)) = it.append.take().zip(it.waker.clone()) else {
+                continue;
+            };
+            // By its waker, so that the task is woken as if nobody else had asked.
+            match Pin::new(&mut append).poll(&mut Context::from_waker(&waker)) {
+                Poll::Pending => it.append = Some(append),
+                Poll::Ready(result) => {
+                    let staged = std::mem::take(&mut it.staged);
+                    drop(it);
+                    let result = self.settle(&staged.claims, staged.reserved, result);
+                    let waker = {
+                        let mut it = lock(&shared);
+                        it.result = Some(result);
+                        it.waker.take()
+                    };
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Records on their way to the disk.
 ///
 /// # Cancel safety
@@ -146,8 +212,9 @@ impl Wake for Nudge {
 #[derive(Debug)]
 pub(crate) struct Committing {
     core: Arc<Core>,
-    append: Option<Append>,
-    staged: Staged,
+    shared: Shared,
+    /// Where it is among all that others may drive.
+    place: Option<u64>,
 }
 
 impl Future for Committing {
@@ -155,15 +222,31 @@ impl Future for Committing {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(append) = &mut this.append else {
-            return Poll::Ready(Err(QueueError::Panicked));
-        };
-        match Pin::new(append).poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(result) => {
-                this.append = None;
-                let staged = std::mem::take(&mut this.staged);
+        let mut it = lock(&this.shared);
+        if let Some(result) = it.result.take() {
+            return Poll::Ready(result);
+        }
+        let polled = it.append.as_mut().map(|it| Pin::new(it).poll(context));
+        match polled {
+            Some(Poll::Ready(result)) => {
+                it.append = None;
+                let staged = std::mem::take(&mut it.staged);
+                drop(it);
                 Poll::Ready(this.core.settle(&staged.claims, staged.reserved, result))
+            }
+            // Or somebody else is about to say what became of it.
+            Some(Poll::Pending) | None => {
+                it.waker = Some(context.waker().clone());
+                let sets_aside = !it.staged.claims.is_empty() || it.staged.reserved > 0;
+                drop(it);
+                if sets_aside && this.place.is_none() {
+                    let mut under_way = this.core.under_way();
+                    let place = under_way.next;
+                    under_way.next = place.wrapping_add(1);
+                    under_way.all.insert(place, Arc::clone(&this.shared));
+                    this.place = Some(place);
+                }
+                Poll::Pending
             }
         }
     }
@@ -171,8 +254,16 @@ impl Future for Committing {
 
 impl Drop for Committing {
     fn drop(&mut self) {
-        let staged = std::mem::take(&mut self.staged);
-        if let Some(append) = self.append.take() {
+        if let Some(place) = self.place {
+            self.core.under_way().all.remove(&place);
+        }
+        let (append, staged) = {
+            let mut it = lock(&self.shared);
+            let append = it.append.take();
+            let staged = append.is_some().then(|| std::mem::take(&mut it.staged));
+            (append, staged.unwrap_or_default())
+        };
+        if let Some(append) = append {
             self.core.abandoned().push((append, staged));
             self.core.nudge();
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mainstem_env::{Elapsed, Env};
 use mainstem_log::{Append, Engine, Shard};
 
-use crate::commit::Staged;
+use crate::commit::{AllUnderWay, Staged};
 use crate::error::QueueError;
 use crate::live::Live;
 use crate::options::QueueOptions;
@@ -25,6 +25,7 @@ pub(crate) struct Core {
     pub(crate) options: QueueOptions,
     live: Mutex<Live>,
     abandoned: Mutex<Vec<(Append, Staged)>>,
+    under_way: Mutex<AllUnderWay>,
     /// Deliveries that nobody has: consumer, nonce and messages.
     let_go: Mutex<Vec<(u32, u64, Vec<u64>)>>,
     pub(crate) waiters: Arc<Waiters>,
@@ -59,6 +60,7 @@ impl Core {
             options,
             live: Mutex::new(live),
             abandoned: Mutex::default(),
+            under_way: Mutex::default(),
             let_go: Mutex::default(),
             waiters: Arc::default(),
             reclaiming: Mutex::default(),
@@ -79,6 +81,12 @@ impl Core {
 
     pub(crate) fn abandoned(&self) -> MutexGuard<'_, Vec<(Append, Staged)>> {
         self.abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn under_way(&self) -> MutexGuard<'_, AllUnderWay> {
+        self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -66,6 +66,7 @@ impl Core {
         loop {
             waiting.arm();
             self.finish_abandoned();
+            self.drive();
             if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
                 return Ok(stale);
             }
@@ -86,6 +87,7 @@ impl Core {
         let waiting = self.waiters.place(Wanted::Settled);
         loop {
             waiting.arm();
+            self.drive();
             if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
                 return Ok(stale);
             }

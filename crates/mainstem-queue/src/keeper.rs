@@ -96,6 +96,7 @@ impl Core {
 
     /// Runs one round.
     pub(crate) fn upkeep(self: &Arc<Self>) -> Result<UpkeepReport, QueueError> {
+        self.drive();
         self.look()?;
         let died = self.give_up()?;
         self.drop_aged()?;

@@ -314,3 +314,84 @@ fn an_acknowledgement_waits_for_the_extension_before_it() {
     }
     assert_eq!(queue.stats().unwrap().consumers[0].depth, 0);
 }
+
+/// Fills the disk of `sim` so that the next record of `queue` has no room.
+fn fill(sim: &Sim, queue: &Queue) {
+    let used = (1_u64 << 40).saturating_sub(sim.available_space());
+    sim.set_capacity(used);
+    while queue.push("").is_ok() {}
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_task_that_is_not_polled_any_more() {
+    for is_async in [false, true] {
+        let sim = Sim::new(1);
+        let queue = kit::open(&sim);
+        let consumer = kit::main_of(&queue);
+        queue.push("a").unwrap();
+        let delivery = kit::take(&consumer);
+        fill(&sim, &queue);
+        let count = Arc::new(Count::default());
+        // It fails, and nobody asks what became of it.
+        let mut extend = Box::pin(consumer.extend_async(delivery.receipt(), SECOND));
+        let is_over = poll(&mut extend, &count);
+        while !is_over && count.0.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        sim.set_capacity(1 << 40);
+        if is_async {
+            let mut ack = Box::pin(consumer.ack_async(delivery.receipt()));
+            let count = Arc::new(Count::default());
+            while !poll(&mut ack, &count) {
+                queue.upkeep().unwrap();
+                sim.advance(SECOND);
+            }
+        } else {
+            delivery.ack().unwrap();
+        }
+        assert!(
+            kit::text(&consumer).is_none_or(|it| it.is_empty()),
+            "it is done with"
+        );
+        if !is_over {
+            assert!(poll(&mut extend, &count), "it learns what became of it");
+        }
+    }
+}
+
+#[test]
+fn room_does_not_wait_for_a_task_that_is_not_polled_any_more() {
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.limits.messages_max = Some(200);
+    let queue = kit::try_open(&sim, options).unwrap();
+    fill(&sim, &queue);
+    let depth = queue.stats().unwrap().consumers[0].depth;
+    let count = Arc::new(Count::default());
+    let mut pushes = Vec::new();
+    // They fail, and nobody asks what became of them.
+    for _ in depth..200 {
+        let mut push = Box::pin(queue.push_async("much more than there is room for"));
+        if !poll(&mut push, &count) {
+            pushes.push(push);
+        }
+    }
+    while count.0.load(Ordering::SeqCst) < u64::try_from(pushes.len()).unwrap() {
+        std::thread::yield_now();
+    }
+    sim.set_capacity(1 << 40);
+    queue.upkeep().unwrap();
+    for _ in depth..200 {
+        let mut push = Box::pin(queue.push_async(""));
+        let mut is_pushed = false;
+        for _ in 0..10_000 {
+            is_pushed = poll(&mut push, &count);
+            if is_pushed {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        assert!(is_pushed, "those that failed have the room");
+    }
+    assert_eq!(queue.stats().unwrap().consumers[0].depth, 200);
+}
