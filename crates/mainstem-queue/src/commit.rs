@@ -13,6 +13,7 @@ use crate::error::QueueError;
 use crate::format::bytes::Writer;
 use crate::format::event::Event;
 use crate::options::WhenFull;
+use crate::reserve::{For, is_full};
 use crate::waiters::Wanted;
 
 /// Records that are ready to be appended, and what was set aside for them.
@@ -23,6 +24,8 @@ pub(crate) struct Staged {
     pub(crate) claims: Vec<(u32, u64)>,
     /// Messages that the limits were asked about.
     pub(crate) reserved: u64,
+    /// Whether less is stored afterwards.
+    pub(crate) frees: bool,
     scratch: Writer,
 }
 
@@ -33,29 +36,60 @@ impl Staged {
         event.write(&mut self.scratch);
         self.batch.push(&self.scratch.0)
     }
+
+    /// Returns whether the space that is set aside may be used for it. All that is about messages which
+    /// were delivered leads to less being stored.
+    fn may_use_reserve(&self) -> bool {
+        self.frees || !self.claims.is_empty()
+    }
 }
 
 impl Core {
     /// Makes the records durable and applies them.
     pub(crate) fn commit(&self, staged: &Staged) -> Result<Appended, QueueError> {
-        let result = self.shard.append(&staged.batch, AppendOptions::default());
+        let append = || self.shard.append(&staged.batch, AppendOptions::default());
+        let result = match self.refuses_for_space(staged) {
+            Some(refusal) => Err(refusal),
+            None => match append() {
+                Err(error)
+                    if is_full(&error)
+                        && staged.may_use_reserve()
+                        && self.reserve.give_up(For::Records) =>
+                {
+                    append()
+                }
+                result => result,
+            },
+        };
         self.settle(&staged.claims, staged.reserved, result)
     }
 
     /// As [`Core::commit`], without blocking the thread.
     pub(crate) fn commit_async(self: &Arc<Self>, mut staged: Staged) -> Committing {
         let batch = std::mem::take(&mut staged.batch);
-        let append = self.shard.append_async(batch, AppendOptions::default());
+        let mut under_way = UnderWay::default();
+        match self.refuses_for_space(&staged) {
+            None => {
+                let append = self.shard.append_async(batch, AppendOptions::default());
+                (under_way.append, under_way.staged) = (Some(append), staged);
+            }
+            Some(refusal) => {
+                let refused = self.settle(&staged.claims, staged.reserved, Err(refusal));
+                under_way.result = Some(refused);
+            }
+        }
         Committing {
             core: Arc::clone(self),
-            shared: Arc::new(Mutex::new(UnderWay {
-                append: Some(append),
-                staged,
-                result: None,
-                waker: None,
-            })),
+            shared: Arc::new(Mutex::new(under_way)),
             place: None,
         }
+    }
+
+    /// Returns why the records must not be appended, if the space they would take is for others.
+    fn refuses_for_space(&self, staged: &Staged) -> Option<LogError> {
+        let is_refused =
+            self.reserve.is_tight() && !staged.may_use_reserve() && !self.reserve.restore();
+        is_refused.then(|| self.reserve.refusal())
     }
 
     /// Notes what became of the records.
@@ -100,6 +134,10 @@ impl Core {
             Err(error) => {
                 live.release(claims);
                 drop(live);
+                if is_full(&error) && !claims.is_empty() {
+                    // For the next try, if this one was a task's.
+                    self.reserve.give_up(For::Records);
+                }
                 if reserved > 0 {
                     self.waiters.wake(Wanted::Room, usize::MAX);
                 }

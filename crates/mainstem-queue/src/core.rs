@@ -11,6 +11,7 @@ use crate::commit::{AllUnderWay, Staged};
 use crate::error::QueueError;
 use crate::live::Live;
 use crate::options::QueueOptions;
+use crate::reserve::Reserve;
 use crate::waiters::Waiters;
 
 /// What all handles of a queue share.
@@ -23,6 +24,8 @@ pub(crate) struct Core {
     /// Where the state is written down.
     pub(crate) snapshots: Shard,
     pub(crate) options: QueueOptions,
+    /// Space for when there is none.
+    pub(crate) reserve: Reserve,
     live: Mutex<Live>,
     abandoned: Mutex<Vec<(Append, Staged)>>,
     under_way: Mutex<AllUnderWay>,
@@ -50,6 +53,7 @@ impl Core {
         shard: Shard,
         snapshots: Shard,
         options: QueueOptions,
+        reserve: Reserve,
         live: Live,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -58,6 +62,7 @@ impl Core {
             shard,
             snapshots,
             options,
+            reserve,
             live: Mutex::new(live),
             abandoned: Mutex::default(),
             under_way: Mutex::default(),

@@ -14,6 +14,7 @@ use crate::error::QueueError;
 use crate::format::snapshot::{self, SnapshotError};
 use crate::live::Live;
 use crate::options::{Leases, QueueOptions, Upkeep, VISIBILITY_MAX};
+use crate::reserve::{Reserve, is_full};
 use crate::state::apply::State;
 
 /// Where a data directory has its shards. Source: `docs/format.md`.
@@ -56,7 +57,13 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     if options.upkeep == Upkeep::ByCaller {
         engine_options.maintenance = Maintenance::ByCaller;
     }
-    let engine = Engine::open(env, dir, engine_options)?;
+    let engine = match Engine::open(env, dir, engine_options.clone()) {
+        // Only who owns the queue gets so far.
+        Err(error) if is_full(&error) && Reserve::delete(env, dir) => {
+            Engine::open(env, dir, engine_options)?
+        }
+        engine => engine?,
+    };
     check_is_ours(&engine, dir)?;
     let mut shard_options = ShardOptions::default();
     shard_options.retention_ms = KEEP_UNTIL_TRIMMED;
@@ -77,7 +84,8 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     })?;
     let mut live = Live::new(state, &shard, u64::from_le_bytes(seed))?;
     live.catch_up()?;
-    let core = Core::new(env, engine, shard, snapshots, options, live);
+    let reserve = Reserve::open(env, dir, options.reserve_bytes);
+    let core = Core::new(env, engine, shard, snapshots, options, reserve, live);
     let now_ms = core.now_ms();
     {
         let mut live = core.live()?;

@@ -33,6 +33,11 @@ pub struct QueueOptions {
     /// After so many bytes of log the state is written down: an opening after a crash reads no more
     /// than that. Default 16 MiB, at least 512 bytes.
     pub snapshot_bytes: u64,
+    /// How much space is set aside in the queue's directory, in bytes, once for records and once for the
+    /// state: with it, messages can be received, acknowledged and deleted while the disk is full. No push
+    /// takes more than half of it. Default 1 MiB, of which half is some 2,500 messages received and
+    /// acknowledged one by one; 0 switches it off.
+    pub reserve_bytes: u64,
     /// How far ahead of the messages space is filled with zeros while the queue is busy, in bytes.
     /// Default 8 MiB; 0 switches it off. See
     /// [`ShardOptions::prewrite_bytes`](mainstem_log::ShardOptions::prewrite_bytes).
@@ -101,6 +106,7 @@ impl Default for QueueOptions {
             dedup_ids_max: 1_000_000,
             window: 100_000,
             snapshot_bytes: 16 << 20,
+            reserve_bytes: 1 << 20,
             prewrite_bytes: 8 << 20,
             upkeep: Upkeep::default(),
         }

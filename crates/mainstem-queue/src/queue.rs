@@ -71,6 +71,7 @@ impl Inner {
         self.core.waiters.wake_all();
         self.core.finish_abandoned();
         let saved = self.core.end();
+        self.core.reserve.make_way_for_close();
         self.core.engine.close()?;
         saved
     }
@@ -306,6 +307,7 @@ impl Queue {
         let id = self.consumer_id(topic, name)?;
         let mut staged = Staged::default();
         staged.push(&Event::ConsumerRemoved { consumer: id })?;
+        staged.frees = true;
         core.commit(&staged)?;
         let mut live = core.live()?;
         live.catch_up()?;

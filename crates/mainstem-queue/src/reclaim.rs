@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use mainstem_log::SegmentInfo;
+use mainstem_log::{AppendOptions, Appended, Batch, LogError, SegmentInfo};
 
 use crate::commit::Staged;
 use crate::core::Core;
@@ -11,6 +11,7 @@ use crate::error::QueueError;
 use crate::format::event::{Event, MessageRecord};
 use crate::format::snapshot;
 use crate::live::Live;
+use crate::reserve::{For, is_full};
 use crate::state::apply::{Reader, Stored};
 use crate::state::apply::{Source, count};
 use crate::waiters::Wanted;
@@ -52,9 +53,14 @@ impl Core {
             self.save()?;
         }
         let saved = self.live()?.saved;
-        let deleted = self
-            .shard
-            .trim_before(mainstem_log::SeqNo(needed.min(saved)))?;
+        let before = mainstem_log::SeqNo(needed.min(saved));
+        let deleted = match self.shard.trim_before(before) {
+            // Even a deletion may need some space before it gives some back.
+            Err(error) if is_full(&error) && self.reserve.give_up(For::Records) => {
+                self.shard.trim_before(before)?
+            }
+            deleted => deleted?,
+        };
         if deleted > 0 {
             let first = self.shard.first_seq()?;
             self.live()?.state.forget_repeats_before(first.0);
@@ -109,22 +115,31 @@ impl Core {
             let unseen_from = state.unseen_from();
             (snapshot::write(state), unseen_from, live.unsaved_bytes)
         };
-        let mut batch = mainstem_log::Batch::new();
+        let mut batch = Batch::new();
         for record in &records {
             batch.push(record)?;
         }
-        // Each snapshot has a file of its own, so that the one before it can go.
-        self.snapshots.roll()?;
-        let saved = self
-            .snapshots
-            .append(&batch, mainstem_log::AppendOptions::default())?;
+        let saved = match self.append_snapshot(&batch) {
+            Err(error) if is_full(&error) && self.reserve.give_up(For::State) => {
+                self.append_snapshot(&batch)?
+            }
+            saved => saved?,
+        };
         {
             let mut live = self.live()?;
             live.saved = unseen_from;
             live.unsaved_bytes = live.unsaved_bytes.saturating_sub(bytes);
         }
         self.snapshots.trim_before(saved.seqs.start)?;
+        let bytes = records.iter().map(|record| count(record.len())).sum();
+        self.reserve.fit_state(bytes);
         Ok(())
+    }
+
+    /// Appends a snapshot in a file of its own, so that the one before it can go.
+    fn append_snapshot(&self, batch: &Batch) -> Result<Appended, LogError> {
+        self.snapshots.roll()?;
+        self.snapshots.append(batch, AppendOptions::default())
     }
 
     /// Does what upkeep would do next about space, writes the state down, and deletes the files that are
@@ -170,6 +185,7 @@ impl Core {
             return Ok(0);
         };
         let mut staged = Staged::default();
+        staged.frees = true;
         let mut bytes = 0_u64;
         let cursors = &mut live.cursors;
         let most = CARRY_BYTES_MAX.min(self.options.segment_bytes / 8);
@@ -213,6 +229,7 @@ impl Core {
     pub(crate) fn drop_before(&self, before: u64) -> Result<(), QueueError> {
         let mut staged = Staged::default();
         staged.push(&Event::Dropped { before })?;
+        staged.frees = true;
         let appended = self.commit(&staged)?;
         self.live()?.catch_up()?;
         tracing::warn!(

@@ -2,40 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use mainstem_env::sim::Sim;
 use mainstem_queue::{ConsumerOptions, Message, Queue, QueueOptions};
 
-use crate::kit::{self, NOW, SECOND};
+use crate::kit::{self, NOW, SECOND, block_on};
 
 /// Long enough that nobody waits it out who is woken.
 const LONG: Duration = Duration::from_mins(2);
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 fn real() -> (tempfile::TempDir, Queue) {
     let dir = tempfile::tempdir().unwrap();
