@@ -72,9 +72,9 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     let shard = shard(&engine, MESSAGES, shard_options)?;
     let mut snapshot_options = ShardOptions::default();
     snapshot_options.retention_ms = KEEP_UNTIL_TRIMMED;
-    // A snapshot is one batch, and a batch has to fit into half a segment.
+    // Batches of a snapshot have to fit into half a segment.
     snapshot_options.segment_bytes = 1 << 30;
-    snapshot_options.queued_bytes_max = 1 << 30;
+    snapshot_options.queued_bytes_max = 32 << 20;
     snapshot_options.prewrite_bytes = 0;
     let snapshots = shard_of_snapshots(&engine, snapshot_options)?;
     let state = load(&shard, &snapshots)?;
@@ -146,7 +146,7 @@ fn load(messages: &Shard, snapshots: &Shard) -> Result<State, QueueError> {
     Ok(state)
 }
 
-/// Reads the snapshot that ends with record `last`.
+/// Reads the last snapshot that is whole, of those that end with record `last` or before it.
 fn read_last(snapshots: &Shard, last: SeqNo) -> Result<State, QueueError> {
     let what = |error| match error {
         SnapshotError::Unsupported(version) => QueueError::Unsupported {
@@ -156,19 +156,24 @@ fn read_last(snapshots: &Shard, last: SeqNo) -> Result<State, QueueError> {
             QueueError::damaged("its state, as it was written down, says nothing")
         }
     };
-    let mut cursor = snapshots.cursor(Start::At(last))?;
-    let (at, of) = match cursor.next()? {
-        Some(record) => snapshot::place(record.payload()).map_err(what)?,
-        None => return Err(what(SnapshotError::Malformed)),
+    let malformed = || what(SnapshotError::Malformed);
+    let mut last = last;
+    let (first, of) = loop {
+        let (at, of) = match snapshots.cursor(Start::At(last))?.next()? {
+            Some(record) => snapshot::place(record.payload()).map_err(what)?,
+            None => return Err(malformed()),
+        };
+        let first = last.0.checked_sub(u64::from(at)).ok_or_else(malformed)?;
+        if at.saturating_add(1) == of {
+            break (first, of);
+        }
+        // It was cut short, and the one before it is still there.
+        last = SeqNo(first.checked_sub(1).ok_or_else(malformed)?);
     };
-    if at.saturating_add(1) != of {
-        return Err(what(SnapshotError::Malformed));
-    }
-    let first = last.0.checked_sub(u64::from(at));
-    let first = first.ok_or_else(|| what(SnapshotError::Malformed))?;
     let mut cursor = snapshots.cursor(Start::At(SeqNo(first)))?;
     let mut records = Vec::new();
-    while let Some(record) = cursor.next()? {
+    for _ in 0..of {
+        let record = cursor.next()?.ok_or_else(malformed)?;
         records.push(record.payload().to_vec());
     }
     snapshot::read(&records).map_err(what)

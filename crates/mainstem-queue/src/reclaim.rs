@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use mainstem_log::{AppendOptions, Appended, Batch, LogError, SegmentInfo};
+use mainstem_log::{AppendOptions, Batch, LogError, SegmentInfo, SeqNo};
 
 use crate::commit::Staged;
 use crate::core::Core;
@@ -21,6 +21,10 @@ use crate::waiters::Wanted;
 const IDLE_BYTES_MIN: u64 = 1 << 20;
 /// The most bytes that are carried forward at a time.
 const CARRY_BYTES_MAX: u64 = 1 << 20;
+
+/// How many parts of a snapshot, of 1 MiB each, are appended at a time: it may be longer than what the
+/// log takes at once.
+const PARTS_PER_BATCH: usize = 8;
 
 impl Core {
     /// Returns how many bytes of log are stored.
@@ -53,7 +57,7 @@ impl Core {
             self.save()?;
         }
         let saved = self.live()?.saved;
-        let before = mainstem_log::SeqNo(needed.min(saved));
+        let before = SeqNo(needed.min(saved));
         let deleted = match self.shard.trim_before(before) {
             // Even a deletion may need some space before it gives some back.
             Err(error) if is_full(&error) && self.reserve.give_up(For::Records) => {
@@ -115,31 +119,36 @@ impl Core {
             let unseen_from = state.unseen_from();
             (snapshot::write(state), unseen_from, live.unsaved_bytes)
         };
-        let mut batch = Batch::new();
-        for record in &records {
-            batch.push(record)?;
-        }
-        let saved = match self.append_snapshot(&batch) {
+        let first = match self.append_snapshot(&records) {
             Err(error) if is_full(&error) && self.reserve.give_up(For::State) => {
-                self.append_snapshot(&batch)?
+                self.append_snapshot(&records)?
             }
-            saved => saved?,
+            first => first?,
         };
         {
             let mut live = self.live()?;
             live.saved = unseen_from;
             live.unsaved_bytes = live.unsaved_bytes.saturating_sub(bytes);
         }
-        self.snapshots.trim_before(saved.seqs.start)?;
+        self.snapshots.trim_before(first)?;
         let bytes = records.iter().map(|record| count(record.len())).sum();
         self.reserve.fit_state(bytes);
         Ok(())
     }
 
-    /// Appends a snapshot in a file of its own, so that the one before it can go.
-    fn append_snapshot(&self, batch: &Batch) -> Result<Appended, LogError> {
+    /// Appends a snapshot in files of its own, so that the one before it can go; returns its first record.
+    fn append_snapshot(&self, records: &[Vec<u8>]) -> Result<SeqNo, LogError> {
         self.snapshots.roll()?;
-        self.snapshots.append(batch, AppendOptions::default())
+        let mut first = None;
+        for some in records.chunks(PARTS_PER_BATCH) {
+            let mut batch = Batch::new();
+            for record in some {
+                batch.push(record)?;
+            }
+            let appended = self.snapshots.append(&batch, AppendOptions::default())?;
+            first.get_or_insert(appended.seqs.start);
+        }
+        first.ok_or(LogError::BatchEmpty)
     }
 
     /// Does what upkeep would do next about space, writes the state down, and deletes the files that are

@@ -256,3 +256,45 @@ fn a_close_frees_what_upkeep_would() {
         queue.close().unwrap();
     }
 }
+
+#[test]
+fn a_state_too_long_for_one_step_is_written_down_in_several() {
+    const CAPACITY: u64 = 1 << 40;
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.segment_bytes = 1 << 20;
+    options.reserve_bytes = 0;
+    let queue = kit::try_open(&sim, options.clone()).unwrap();
+    let consumer = kit::main_of(&queue);
+    // The log does not begin at its first record any more: without the state nothing can be opened.
+    for n in 0..30_u8 {
+        queue.push(vec![n; 100_000]).unwrap();
+        kit::take(&consumer).ack().unwrap();
+    }
+    assert!(queue.upkeep().unwrap().deleted > 0);
+    let value = |n: u8| vec![n; 64 << 10];
+    for n in 0..160 {
+        queue
+            .transaction()
+            .set(format!("{n}"), value(n))
+            .commit()
+            .unwrap();
+    }
+    // The first batch of the state has room, and the second has none.
+    let used = CAPACITY.saturating_sub(sim.available_space());
+    sim.set_capacity(used.saturating_add(9 << 20));
+    queue.upkeep().unwrap_err();
+    assert!(queue.stats().unwrap().state_bytes > 8 << 20);
+    let killed = sim.process_crash();
+    killed.set_capacity(CAPACITY);
+    let queue = kit::try_open(&killed, options.clone()).unwrap();
+    assert_eq!(queue.value("159").unwrap(), Some(value(159)), "of the log");
+    queue.upkeep().unwrap();
+    let stats = queue.stats().unwrap();
+    assert!(stats.state_bytes > 10 << 20, "{stats:?}");
+    let killed = killed.process_crash();
+    let queue = kit::try_open(&killed, options).unwrap();
+    for n in 0..160 {
+        assert_eq!(queue.value(&n.to_string()).unwrap(), Some(value(n)));
+    }
+}
