@@ -99,6 +99,9 @@ impl Core {
         reserved: u64,
         result: Result<Appended, LogError>,
     ) -> Result<Appended, QueueError> {
+        if result.as_ref().is_err_and(is_full) {
+            self.reserve.note_full();
+        }
         if claims.is_empty() && reserved == 0 {
             return Ok(result?);
         }

@@ -17,8 +17,6 @@ use mainstem_log::LogError;
 const FOR_RECORDS: &str = "reserve.records";
 /// The file that makes way for the state.
 const FOR_STATE: &str = "reserve.state";
-/// With less space than this left, an orderly close gets what is set aside.
-const CLOSE_BYTES: u64 = 256 << 10;
 
 /// Space that is set aside.
 #[derive(Debug)]
@@ -28,6 +26,8 @@ pub(crate) struct Reserve {
     files: Mutex<Files>,
     /// Whether some of it was given up.
     is_tight: AtomicBool,
+    /// Whether a call found no space.
+    was_full: AtomicBool,
 }
 
 /// How large each file is to be, and whether it is there.
@@ -57,6 +57,7 @@ impl Reserve {
                 wanted: bytes,
             }),
             is_tight: AtomicBool::new(bytes > 0),
+            was_full: AtomicBool::new(false),
         };
         reserve.restore();
         reserve
@@ -103,10 +104,14 @@ impl Reserve {
         }
     }
 
-    /// Gives everything up if there is too little space for an orderly close.
+    /// Notes that a call found no space.
+    pub(crate) fn note_full(&self) {
+        self.was_full.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives everything up if there may be too little space for an orderly close.
     pub(crate) fn make_way_for_close(&self) {
-        let left = self.env.fs.available_space(&self.dir);
-        if left.is_ok_and(|left| left < CLOSE_BYTES) {
+        if self.was_full.load(Ordering::Relaxed) {
             self.give_up(For::State);
             self.give_up(For::Records);
         }
