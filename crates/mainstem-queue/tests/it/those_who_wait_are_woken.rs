@@ -374,3 +374,34 @@ fn room_does_not_wait_for_a_task_that_is_not_polled_any_more() {
     }
     assert_eq!(queue.stats().unwrap().consumers[0].depth, 200);
 }
+
+#[test]
+fn a_push_wakes_by_itself_whoever_waits() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let consumer = kit::main_of(&queue);
+    let count = Arc::new(Count::default());
+    // Nobody does the upkeep, and no time passes: it is the push that wakes.
+    for n in 0..20 {
+        let mut receive = Box::pin(consumer.receive_async(LONG));
+        assert!(!poll(&mut receive, &count));
+        assert!(!woken(&count));
+        match n % 3 {
+            0 => drop(queue.push("a").unwrap()),
+            1 => drop(block_on(queue.push_async("a")).unwrap()),
+            _ => drop(queue.transaction().push("a").commit().unwrap()),
+        }
+        assert!(woken(&count), "{n}");
+        let delivery = block_on(receive).unwrap().expect("a message");
+        delivery.nack(NOW).unwrap();
+        let mut receive = Box::pin(consumer.receive_async(LONG));
+        let again = block_on(&mut receive).unwrap().expect("given back");
+        again.ack().unwrap();
+    }
+    // A thread sleeps on a condition with the whole time that it waits as its bound.
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| consumer.receive(LONG));
+        queue.push("a").unwrap();
+        assert!(waits.join().unwrap().unwrap().is_some());
+    });
+}

@@ -298,3 +298,48 @@ fn a_state_too_long_for_one_step_is_written_down_in_several() {
         assert_eq!(queue.value(&n.to_string()).unwrap(), Some(value(n)));
     }
 }
+
+#[test]
+fn an_uplink_goes_on_after_hours_without_a_network() {
+    const HOURS: u64 = 30;
+    let mut sim = Sim::new(1);
+    let mut options = ConsumerOptions::default();
+    options.attempts_max = u32::MAX;
+    let mut queue = kit::open(&sim);
+    let mut measured = 0_u64;
+    let mut sent = Vec::new();
+    // Ten minutes a round, the network away for hours on end, and a kill every few hours.
+    for round in 0..HOURS * 6 {
+        for _ in 0..5 {
+            queue.push(measured.to_string()).unwrap();
+            measured += 1;
+        }
+        sim.advance(600 * SECOND);
+        queue.upkeep().unwrap();
+        let consumer = queue.main_consumer(options.clone()).unwrap();
+        let batch = consumer.receive_batch(50, NOW).unwrap();
+        let is_up = round < 6 || round + 12 >= HOURS * 6;
+        for delivery in batch {
+            if is_up {
+                sent.push(String::from_utf8_lossy(delivery.payload()).into_owned());
+                delivery.ack().unwrap();
+            } else {
+                delivery.nack(60 * SECOND).unwrap();
+            }
+        }
+        if round % 40 == 39 {
+            drop(consumer);
+            (sim, queue) = again(sim, queue, 1);
+        }
+    }
+    sim.advance(60 * SECOND);
+    sent.extend(kit::drain(&queue.main_consumer(options).unwrap()));
+    let all: Vec<String> = (0..measured).map(|n| n.to_string()).collect();
+    sent.sort_by_key(|it| it.parse::<u64>().unwrap());
+    assert_eq!(sent, all, "each once");
+    queue.upkeep().unwrap();
+    queue.upkeep().unwrap();
+    let stats = queue.stats().unwrap();
+    assert!(stats.files <= 2 && stats.dropped == 0, "{stats:?}");
+    assert_eq!(stats.consumers[0].dead, 0);
+}
