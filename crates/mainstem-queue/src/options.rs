@@ -20,7 +20,8 @@ pub struct QueueOptions {
     /// What becomes of deliveries that were neither acknowledged nor given back when the queue was
     /// closed or its process ended. Default: they are delivered again at once.
     pub leases: Leases,
-    /// How long a deduplication id is remembered. Default 5 minutes, 1 ms to 1 day. Source: that of
+    /// How long a deduplication id is remembered, by wall-clock time: setting the clock ahead by more than
+    /// this has all ids forgotten. Default 5 minutes, 1 ms to 1 day. Source: that of
     /// Amazon SQS.
     pub dedup_window: Duration,
     /// The most deduplication ids that are remembered, some 100 bytes of memory each. Default
@@ -51,7 +52,9 @@ pub struct QueueOptions {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most messages that the consumer with the most of them is not done with.
+    /// The most messages that the consumer with the most of them is not done with. Opened with a lower
+    /// number than there are, [`WhenFull::DropOldest`] drops the excess at the next push, 10,000 at a
+    /// time; other calls wait while each step reads what it drops.
     pub messages_max: Option<u64>,
     /// The most bytes on disk, give or take a file of `segment_bytes`; at least four of these.
     pub bytes_max: Option<u64>,

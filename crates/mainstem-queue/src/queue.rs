@@ -212,6 +212,10 @@ impl Queue {
     /// Returns the consumer `name`, making it if there is none. What one consumer gets says nothing
     /// about another; any number of threads may receive for one, and share its messages.
     ///
+    /// A new consumer that begins at the oldest message has all messages of its topic that are stored
+    /// counted: the whole log is read once, and other calls on the queue wait meanwhile, as they do when an
+    /// opening after a crash reads that it was made. One that begins at the newest costs nothing.
+    ///
     /// # Durability
     /// On `Ok` the consumer exists after a crash.
     ///

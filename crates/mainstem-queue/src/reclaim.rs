@@ -26,6 +26,10 @@ const CARRY_BYTES_MAX: u64 = 1 << 20;
 /// log takes at once.
 const PARTS_PER_BATCH: usize = 8;
 
+/// The most messages that are dropped in one step for being too many: each is seen before it goes, under
+/// the lock that every call takes.
+const DROPPED_AT_A_TIME_MAX: u64 = 10_000;
+
 impl Core {
     /// Returns how many bytes of log are stored.
     pub(crate) fn stored_bytes(&self) -> Result<u64, QueueError> {
@@ -261,7 +265,11 @@ impl Core {
             return Ok(None);
         };
         let wanted = depth.saturating_add(live.reserved).saturating_add(messages);
-        let excess = wanted.saturating_sub(limit).min(depth);
+        // Whoever waits for more comes again.
+        let excess = wanted
+            .saturating_sub(limit)
+            .min(depth)
+            .min(DROPPED_AT_A_TIME_MAX);
         if excess == 0 {
             return Ok(None);
         }

@@ -452,3 +452,27 @@ fn statistics_read_nothing_however_much_there_is() {
     kit::drain(&consumer);
     assert_eq!(oldest(&queue), None);
 }
+
+#[test]
+fn a_limit_far_below_what_is_stored_is_reached_in_steps() {
+    let sim = Sim::new(1);
+    let mut options = limited(WhenFull::DropOldest);
+    options.segment_bytes = 1 << 20;
+    options.limits.messages_max = None;
+    let queue = kit::try_open(&sim, options.clone()).unwrap();
+    let batch: Vec<Message> = (0..5000).map(|_| Message::new("")).collect();
+    for _ in 0..5 {
+        queue.push_batch(&batch).unwrap();
+    }
+    queue.close().unwrap();
+    drop(queue);
+    options.limits.messages_max = Some(5);
+    let queue = kit::try_open(&sim, options).unwrap();
+    queue.push("the newest").unwrap();
+    let stats = queue.stats().unwrap();
+    assert_eq!((stats.dropped, stats.consumers[0].depth), (24_996, 5));
+    assert_eq!(
+        kit::drain(&kit::main_of(&queue)).pop().as_deref(),
+        Some("the newest")
+    );
+}
