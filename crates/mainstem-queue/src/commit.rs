@@ -1,8 +1,9 @@
 //! Making records durable, by a thread or by a task.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use mainstem_log::{Append, AppendOptions, Appended, Batch, LogError};
@@ -12,6 +13,7 @@ use crate::error::QueueError;
 use crate::format::bytes::Writer;
 use crate::format::event::Event;
 use crate::options::WhenFull;
+use crate::reserve::{For, is_full};
 use crate::waiters::Wanted;
 
 /// Records that are ready to be appended, and what was set aside for them.
@@ -22,6 +24,8 @@ pub(crate) struct Staged {
     pub(crate) claims: Vec<(u32, u64)>,
     /// Messages that the limits were asked about.
     pub(crate) reserved: u64,
+    /// Whether less is stored afterwards.
+    pub(crate) frees: bool,
     scratch: Writer,
 }
 
@@ -32,23 +36,60 @@ impl Staged {
         event.write(&mut self.scratch);
         self.batch.push(&self.scratch.0)
     }
+
+    /// Returns whether the space that is set aside may be used for it. All that is about messages which
+    /// were delivered leads to less being stored.
+    fn may_use_reserve(&self) -> bool {
+        self.frees || !self.claims.is_empty()
+    }
 }
 
 impl Core {
     /// Makes the records durable and applies them.
     pub(crate) fn commit(&self, staged: &Staged) -> Result<Appended, QueueError> {
-        let result = self.shard.append(&staged.batch, AppendOptions::default());
+        let append = || self.shard.append(&staged.batch, AppendOptions::default());
+        let result = match self.refuses_for_space(staged) {
+            Some(refusal) => Err(refusal),
+            None => match append() {
+                Err(error)
+                    if is_full(&error)
+                        && staged.may_use_reserve()
+                        && self.reserve.give_up(For::Records) =>
+                {
+                    append()
+                }
+                result => result,
+            },
+        };
         self.settle(&staged.claims, staged.reserved, result)
     }
 
     /// As [`Core::commit`], without blocking the thread.
     pub(crate) fn commit_async(self: &Arc<Self>, mut staged: Staged) -> Committing {
         let batch = std::mem::take(&mut staged.batch);
+        let mut under_way = UnderWay::default();
+        match self.refuses_for_space(&staged) {
+            None => {
+                let append = self.shard.append_async(batch, AppendOptions::default());
+                (under_way.append, under_way.staged) = (Some(append), staged);
+            }
+            Some(refusal) => {
+                let refused = self.settle(&staged.claims, staged.reserved, Err(refusal));
+                under_way.result = Some(refused);
+            }
+        }
         Committing {
             core: Arc::clone(self),
-            append: Some(self.shard.append_async(batch, AppendOptions::default())),
-            staged,
+            shared: Arc::new(Mutex::new(under_way)),
+            place: None,
         }
+    }
+
+    /// Returns why the records must not be appended, if the space they would take is for others.
+    fn refuses_for_space(&self, staged: &Staged) -> Option<LogError> {
+        let is_refused =
+            self.reserve.is_tight() && !staged.may_use_reserve() && !self.reserve.restore();
+        is_refused.then(|| self.reserve.refusal())
     }
 
     /// Notes what became of the records.
@@ -58,6 +99,9 @@ impl Core {
         reserved: u64,
         result: Result<Appended, LogError>,
     ) -> Result<Appended, QueueError> {
+        if result.as_ref().is_err_and(is_full) {
+            self.reserve.note_full();
+        }
         if claims.is_empty() && reserved == 0 {
             return Ok(result?);
         }
@@ -93,6 +137,10 @@ impl Core {
             Err(error) => {
                 live.release(claims);
                 drop(live);
+                if is_full(&error) && !claims.is_empty() {
+                    // For the next try, if this one was a task's.
+                    self.reserve.give_up(For::Records);
+                }
                 if reserved > 0 {
                     self.waiters.wake(Wanted::Room, usize::MAX);
                 }
@@ -139,6 +187,65 @@ impl Wake for Nudge {
     }
 }
 
+/// Records on their way to the disk, which a task waits for. Others drive them too: the task may not be
+/// polled any more, while what it set aside is waited for.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay {
+    append: Option<Append>,
+    staged: Staged,
+    /// What became of them, until the task asks.
+    result: Option<Result<Appended, QueueError>>,
+    /// Wakes the task.
+    waker: Option<Waker>,
+}
+
+type Shared = Arc<Mutex<UnderWay>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, UnderWay> {
+    // Nothing in it is left half done by a panic.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All records on their way that something was set aside for.
+#[derive(Debug, Default)]
+pub(crate) struct AllUnderWay {
+    next: u64,
+    all: BTreeMap<u64, Shared>,
+}
+
+impl Core {
+    /// Takes what tasks have begun further, as far as that goes without waiting.
+    pub(crate) fn drive(&self) {
+        let all: Vec<Shared> = self.under_way().all.values().cloned().collect();
+        for shared in all {
+            // Its task polls it at the moment.
+            let Ok(mut it) = shared.try_lock() else {
+                continue;
+            };
+            let Some((mut append, waker)) = it.append.take().zip(it.waker.clone()) else {
+                continue;
+            };
+            // By its waker, so that the task is woken as if nobody else had asked.
+            match Pin::new(&mut append).poll(&mut Context::from_waker(&waker)) {
+                Poll::Pending => it.append = Some(append),
+                Poll::Ready(result) => {
+                    let staged = std::mem::take(&mut it.staged);
+                    drop(it);
+                    let result = self.settle(&staged.claims, staged.reserved, result);
+                    let waker = {
+                        let mut it = lock(&shared);
+                        it.result = Some(result);
+                        it.waker.take()
+                    };
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Records on their way to the disk.
 ///
 /// # Cancel safety
@@ -146,8 +253,9 @@ impl Wake for Nudge {
 #[derive(Debug)]
 pub(crate) struct Committing {
     core: Arc<Core>,
-    append: Option<Append>,
-    staged: Staged,
+    shared: Shared,
+    /// Where it is among all that others may drive.
+    place: Option<u64>,
 }
 
 impl Future for Committing {
@@ -155,15 +263,31 @@ impl Future for Committing {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(append) = &mut this.append else {
-            return Poll::Ready(Err(QueueError::Panicked));
-        };
-        match Pin::new(append).poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(result) => {
-                this.append = None;
-                let staged = std::mem::take(&mut this.staged);
+        let mut it = lock(&this.shared);
+        if let Some(result) = it.result.take() {
+            return Poll::Ready(result);
+        }
+        let polled = it.append.as_mut().map(|it| Pin::new(it).poll(context));
+        match polled {
+            Some(Poll::Ready(result)) => {
+                it.append = None;
+                let staged = std::mem::take(&mut it.staged);
+                drop(it);
                 Poll::Ready(this.core.settle(&staged.claims, staged.reserved, result))
+            }
+            // Or somebody else is about to say what became of it.
+            Some(Poll::Pending) | None => {
+                it.waker = Some(context.waker().clone());
+                let sets_aside = !it.staged.claims.is_empty() || it.staged.reserved > 0;
+                drop(it);
+                if sets_aside && this.place.is_none() {
+                    let mut under_way = this.core.under_way();
+                    let place = under_way.next;
+                    under_way.next = place.wrapping_add(1);
+                    under_way.all.insert(place, Arc::clone(&this.shared));
+                    this.place = Some(place);
+                }
+                Poll::Pending
             }
         }
     }
@@ -171,8 +295,16 @@ impl Future for Committing {
 
 impl Drop for Committing {
     fn drop(&mut self) {
-        let staged = std::mem::take(&mut self.staged);
-        if let Some(append) = self.append.take() {
+        if let Some(place) = self.place {
+            self.core.under_way().all.remove(&place);
+        }
+        let (append, staged) = {
+            let mut it = lock(&self.shared);
+            let append = it.append.take();
+            let staged = append.is_some().then(|| std::mem::take(&mut it.staged));
+            (append, staged.unwrap_or_default())
+        };
+        if let Some(append) = append {
             self.core.abandoned().push((append, staged));
             self.core.nudge();
         }

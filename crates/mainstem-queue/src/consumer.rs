@@ -219,10 +219,14 @@ impl Consumer {
         self.one(receipt, Verdict::Ack)
     }
 
-    /// Is done with messages, in one go; returns the receipts that were stale.
+    /// Is done with messages; returns the receipts that were stale.
+    ///
+    /// It is one step up to `segment_bytes` / 128 receipts, 131,072 by default, and several steps for
+    /// more, each by itself.
     ///
     /// # Errors
-    /// As [`Consumer::ack`], but for stale receipts.
+    /// As [`Consumer::ack`], but for stale receipts. What was done in the steps before the one that
+    /// failed is done: with the same receipts again, these are stale.
     pub fn ack_batch(&self, receipts: &[Receipt]) -> Result<Vec<Receipt>, QueueError> {
         self.all(receipts, Verdict::Ack)
     }
@@ -301,17 +305,22 @@ impl Consumer {
 
     fn all(&self, receipts: &[Receipt], verdict: Verdict<'_>) -> Result<Vec<Receipt>, QueueError> {
         let core = &self.inner.core;
-        let mut staged = Staged::default();
-        let stale = core.claim(receipts, verdict, &mut staged)?;
-        if !staged.batch.is_empty() {
-            if matches!(verdict, Verdict::Ack) && is_planted(Defect::AckNotWritten) {
-                core.live()?.finish_unwritten(&staged.claims);
-            } else {
-                core.commit(&staged)?;
+        core.check_open()?;
+        let mut all_stale = Vec::new();
+        for some in receipts.chunks(core.named_max()) {
+            let mut staged = Staged::default();
+            let stale = core.claim(some, verdict, &mut staged)?;
+            if !staged.batch.is_empty() {
+                if matches!(verdict, Verdict::Ack) && is_planted(Defect::AckNotWritten) {
+                    core.live()?.finish_unwritten(&staged.claims);
+                } else {
+                    core.commit(&staged)?;
+                }
+                core.answered(some);
             }
-            core.answered(receipts);
+            all_stale.extend(stale);
         }
-        Ok(stale)
+        Ok(all_stale)
     }
 
     async fn one_async(&self, receipt: Receipt, verdict: Verdict<'_>) -> Result<(), QueueError> {
@@ -335,6 +344,7 @@ impl Consumer {
         after: Option<MessageId>,
         most: usize,
     ) -> Result<Vec<DeadMessage>, QueueError> {
+        self.inner.core.check_open()?;
         let mut live = self.inner.core.live()?;
         live.catch_up()?;
         let first = after.map_or(0, |after| after.0.saturating_add(1));

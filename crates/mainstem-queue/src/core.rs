@@ -7,10 +7,11 @@ use std::time::Duration;
 use mainstem_env::{Elapsed, Env};
 use mainstem_log::{Append, Engine, Shard};
 
-use crate::commit::Staged;
+use crate::commit::{AllUnderWay, Staged};
 use crate::error::QueueError;
 use crate::live::Live;
 use crate::options::QueueOptions;
+use crate::reserve::Reserve;
 use crate::waiters::Waiters;
 
 /// What all handles of a queue share.
@@ -23,8 +24,11 @@ pub(crate) struct Core {
     /// Where the state is written down.
     pub(crate) snapshots: Shard,
     pub(crate) options: QueueOptions,
+    /// Space for when there is none.
+    pub(crate) reserve: Reserve,
     live: Mutex<Live>,
     abandoned: Mutex<Vec<(Append, Staged)>>,
+    under_way: Mutex<AllUnderWay>,
     /// Deliveries that nobody has: consumer, nonce and messages.
     let_go: Mutex<Vec<(u32, u64, Vec<u64>)>>,
     pub(crate) waiters: Arc<Waiters>,
@@ -49,6 +53,7 @@ impl Core {
         shard: Shard,
         snapshots: Shard,
         options: QueueOptions,
+        reserve: Reserve,
         live: Live,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -57,8 +62,10 @@ impl Core {
             shard,
             snapshots,
             options,
+            reserve,
             live: Mutex::new(live),
             abandoned: Mutex::default(),
+            under_way: Mutex::default(),
             let_go: Mutex::default(),
             waiters: Arc::default(),
             reclaiming: Mutex::default(),
@@ -79,6 +86,12 @@ impl Core {
 
     pub(crate) fn abandoned(&self) -> MutexGuard<'_, Vec<(Append, Staged)>> {
         self.abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn under_way(&self) -> MutexGuard<'_, AllUnderWay> {
+        self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

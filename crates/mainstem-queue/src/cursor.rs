@@ -38,14 +38,11 @@ pub struct QueueCursor {
 
 impl QueueCursor {
     pub(crate) fn open(inner: Arc<Inner>, topic: &str, start: Start) -> Result<Self, QueueError> {
-        let number = {
+        let topic = {
             let mut live = inner.core.live()?;
             live.catch_up()?;
-            live.state.topic(topic)
-        };
-        let topic = match number {
-            Some(topic) => topic,
-            None => inner.core.make_topic(topic)?,
+            let number = live.state.topic(topic);
+            number.ok_or_else(|| live.no_such_topic(topic))?
         };
         let cursor = inner.core.shard.cursor(match start {
             Start::Oldest => At::Oldest,
@@ -67,6 +64,7 @@ impl QueueCursor {
         reason = "it goes on after None, and may fail"
     )]
     pub fn next(&mut self) -> Result<Option<StoredMessage>, QueueError> {
+        self.inner.core.check_open()?;
         loop {
             let record = match self.cursor.next() {
                 Ok(Some(record)) => record,
@@ -97,6 +95,7 @@ impl QueueCursor {
     /// # Errors
     /// [`QueueError::Log`] if there will be no further one.
     pub fn wait(&self, timeout: Duration) -> Result<bool, QueueError> {
+        self.inner.core.check_open()?;
         Ok(self.cursor.wait(timeout)?)
     }
 }

@@ -24,7 +24,12 @@ pub enum QueueError {
     },
     /// The receipt is not, or no longer, good: the message was acknowledged, dropped or is dead, or it
     /// was delivered again since.
-    #[error("the receipt is stale: its message is done with, or was delivered again")]
+    ///
+    /// There is nothing to be done about it: whoever has the message now answers for it.
+    #[error(
+        "the receipt is stale: its message is done with, or was delivered again; do not answer it \
+         again, and have leases that last as long as the work, or extend them"
+    )]
     StaleReceipt,
     /// The queue holds as much as its limits allow.
     #[error("the queue is full: {used} of {limit} {unit}")]
@@ -37,16 +42,35 @@ pub enum QueueError {
         limit: u64,
     },
     /// So many deduplication ids are remembered that no further one can be.
-    #[error("{limit} deduplication ids are remembered already")]
+    ///
+    /// Some are forgotten as their windows end: try again, push without an id, or open the queue with a
+    /// greater [`dedup_ids_max`](crate::QueueOptions::dedup_ids_max) or a shorter window.
+    #[error(
+        "{limit} deduplication ids are remembered already; try again when the windows of some are \
+         over, or open the queue with a greater dedup_ids_max or a shorter dedup_window"
+    )]
     DeduplicationFull {
         /// How many may be.
         limit: usize,
     },
     /// There is no such consumer; it may have been removed.
-    #[error("there is no consumer {name:?}")]
+    #[error(
+        "there is no consumer {name:?}; there are (topic/consumer): {}",
+        named(there_are)
+    )]
     NoSuchConsumer {
         /// Its name.
         name: String,
+        /// Those that there are, each as `topic/consumer`.
+        there_are: Vec<String>,
+    },
+    /// There is no such topic: reading makes none.
+    #[error("there is no topic {name:?}; there are: {}", named(there_are))]
+    NoSuchTopic {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        there_are: Vec<String>,
     },
     /// What was given cannot be used.
     #[error("{what} is {given}; it has to be {range}")]
@@ -83,6 +107,23 @@ pub enum QueueError {
     Log(LogError),
 }
 
+/// Names are listed up to this many.
+const NAMED_MAX: usize = 20;
+
+/// Returns names as they are listed in an error.
+fn named(names: &[String]) -> String {
+    let mut all = match names.get(..NAMED_MAX) {
+        Some(some) if names.len() > NAMED_MAX => some.to_vec(),
+        _ => names.to_vec(),
+    };
+    match names.len().saturating_sub(all.len()) {
+        0 if all.is_empty() => all.push("none".to_owned()),
+        0 => {}
+        more => all.push(format!("and {more} more")),
+    }
+    all.join(", ")
+}
+
 impl From<LogError> for QueueError {
     fn from(error: LogError) -> Self {
         match error {
@@ -102,6 +143,7 @@ impl QueueError {
             Self::NotAQueue { .. }
             | Self::StaleReceipt
             | Self::NoSuchConsumer { .. }
+            | Self::NoSuchTopic { .. }
             | Self::Invalid { .. }
             | Self::Damaged { .. }
             | Self::Unsupported { .. }
@@ -122,6 +164,7 @@ impl QueueError {
             | Self::Full { .. }
             | Self::DeduplicationFull { .. }
             | Self::NoSuchConsumer { .. }
+            | Self::NoSuchTopic { .. }
             | Self::Invalid { .. }
             | Self::Damaged { .. }
             | Self::Unsupported { .. } => Outcome::NotApplied,

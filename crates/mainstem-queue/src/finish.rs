@@ -67,6 +67,7 @@ impl Core {
         loop {
             waiting.arm();
             self.finish_abandoned();
+            self.drive();
             if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
                 return Ok(stale);
             }
@@ -87,6 +88,7 @@ impl Core {
         let waiting = self.waiters.place(Wanted::Settled);
         loop {
             waiting.arm();
+            self.drive();
             if let Some(stale) = self.stage_verdict(receipts, verdict, staged)? {
                 return Ok(stale);
             }
@@ -116,7 +118,11 @@ impl Core {
                 stale.push(*receipt);
                 continue;
             };
-            if it.claim_delivered(receipt.id, receipt.nonce) {
+            // What another message of its key is out for cannot be out as well.
+            let keeps = matches!(verdict, Verdict::Extend(_));
+            if keeps && it.is_overtaken(receipt.id) {
+                stale.push(*receipt);
+            } else if it.claim_delivered(receipt.id, receipt.nonce) {
                 good.push(*receipt);
             } else if it.is_under_way(receipt.id, receipt.nonce) && !good.contains(receipt) {
                 let claims: Vec<(u32, u64)> = good.iter().map(|it| (it.consumer, it.id)).collect();
@@ -132,11 +138,14 @@ impl Core {
             let Some(consumer) = same.first().map(|it| it.consumer) else {
                 continue;
             };
-            let ids: Runs = same.iter().map(|it| it.id).collect();
-            let pushed = self.push_verdict(consumer, ids, verdict, now_ms, staged);
-            if let Err(error) = pushed {
-                live.release(&claims);
-                return Err(error);
+            // So that there are no more of them than fit into a record.
+            for same in same.chunks(self.named_max()) {
+                let ids: Runs = same.iter().map(|it| it.id).collect();
+                let pushed = self.push_verdict(consumer, ids, verdict, now_ms, staged);
+                if let Err(error) = pushed {
+                    live.release(&claims);
+                    return Err(error);
+                }
             }
         }
         staged.claims.extend(claims);

@@ -96,20 +96,37 @@ impl Core {
 
     /// Runs one round.
     pub(crate) fn upkeep(self: &Arc<Self>) -> Result<UpkeepReport, QueueError> {
-        self.look()?;
-        let died = self.give_up()?;
-        self.drop_aged()?;
-        self.save_if_due()?;
-        let mut deleted = self.reclaim()?;
-        let carried = self.carry_forward()?;
-        if carried > 0 || self.roll_if_idle()? {
-            deleted = deleted.saturating_add(self.reclaim()?);
+        self.drive();
+        let mut report = UpkeepReport::default();
+        // What fails must not keep files from being deleted: for want of space it may be that it failed.
+        let looked = self.look();
+        let settled = self.settle_due(&mut report);
+        let mut deleted = self.reclaim();
+        let tidied = self.tidy(&mut report);
+        if matches!(tidied, Ok(true)) {
+            deleted = deleted.and_then(|some| Ok(some.saturating_add(self.reclaim()?)));
         }
-        Ok(UpkeepReport {
-            died,
-            carried,
-            deleted,
-        })
+        if self.reserve.is_tight() && self.reserve.restore() {
+            tracing::info!("there is space again");
+        }
+        looked?;
+        settled?;
+        report.deleted = deleted?;
+        tidied?;
+        Ok(report)
+    }
+
+    /// Gives up on messages, drops those that are too old, and writes the state down if that is due.
+    fn settle_due(&self, report: &mut UpkeepReport) -> Result<(), QueueError> {
+        report.died = self.give_up()?;
+        self.drop_aged()?;
+        self.save_if_due()
+    }
+
+    /// Carries messages forward; returns whether there may be more files to delete.
+    fn tidy(&self, report: &mut UpkeepReport) -> Result<bool, QueueError> {
+        report.carried = self.carry_forward()?;
+        Ok(report.carried > 0 || self.roll_if_idle()?)
     }
 
     /// Gives up on messages that were delivered too often, without waiting for somebody to ask.

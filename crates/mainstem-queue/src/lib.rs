@@ -44,6 +44,7 @@ mod queue;
 mod receipt;
 mod receive;
 mod reclaim;
+mod reserve;
 mod state;
 mod stats;
 mod transaction;

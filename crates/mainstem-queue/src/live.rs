@@ -102,10 +102,41 @@ impl Live {
 
     /// Returns a consumer, or that it is gone.
     pub(crate) fn consumer(&mut self, id: u32) -> Result<&mut Consumer, QueueError> {
-        let found = self.state.consumers.get_mut(&id);
-        found.ok_or_else(|| QueueError::NoSuchConsumer {
-            name: format!("number {id}"),
-        })
+        if !self.state.consumers.contains_key(&id) {
+            return Err(self.no_such_consumer(&format!("number {id}")));
+        }
+        self.state
+            .consumers
+            .get_mut(&id)
+            .ok_or(QueueError::Panicked)
+    }
+
+    /// Returns that there is no consumer `name`, and which there are.
+    pub(crate) fn no_such_consumer(&self, name: &str) -> QueueError {
+        let topic = |number: u16| self.state.topics.get(usize::from(number));
+        let consumers = self.state.consumers.values();
+        let mut there_are: Vec<String> = consumers
+            .map(|it| match topic(it.topic) {
+                Some(topic) => format!("{}/{}", topic.name, it.name),
+                None => it.name.clone(),
+            })
+            .collect();
+        there_are.sort();
+        QueueError::NoSuchConsumer {
+            name: name.to_owned(),
+            there_are,
+        }
+    }
+
+    /// Returns that there is no topic `name`, and which there are.
+    pub(crate) fn no_such_topic(&self, name: &str) -> QueueError {
+        let topics = self.state.topics.iter();
+        let mut there_are: Vec<String> = topics.map(|topic| topic.name.clone()).collect();
+        there_are.sort();
+        QueueError::NoSuchTopic {
+            name: name.to_owned(),
+            there_are,
+        }
     }
 
     /// Returns whether a consumer could get a message now.

@@ -9,11 +9,12 @@ use mainstem_log::{
     Engine, EngineOptions, LogError, Maintenance, SeqNo, Shard, ShardName, ShardOptions, Start,
 };
 
-use crate::core::Core;
+use crate::core::{Core, to_ms};
 use crate::error::QueueError;
 use crate::format::snapshot::{self, SnapshotError};
 use crate::live::Live;
-use crate::options::{Leases, QueueOptions, Upkeep};
+use crate::options::{Leases, QueueOptions, Upkeep, VISIBILITY_MAX};
+use crate::reserve::{Reserve, is_full};
 use crate::state::apply::State;
 
 /// Where a data directory has its shards. Source: `docs/format.md`.
@@ -56,7 +57,13 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     if options.upkeep == Upkeep::ByCaller {
         engine_options.maintenance = Maintenance::ByCaller;
     }
-    let engine = Engine::open(env, dir, engine_options)?;
+    let engine = match Engine::open(env, dir, engine_options.clone()) {
+        // Only who owns the queue gets so far.
+        Err(error) if is_full(&error) && Reserve::delete(env, dir) => {
+            Engine::open(env, dir, engine_options)?
+        }
+        engine => engine?,
+    };
     check_is_ours(&engine, dir)?;
     let mut shard_options = ShardOptions::default();
     shard_options.retention_ms = KEEP_UNTIL_TRIMMED;
@@ -65,9 +72,9 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     let shard = shard(&engine, MESSAGES, shard_options)?;
     let mut snapshot_options = ShardOptions::default();
     snapshot_options.retention_ms = KEEP_UNTIL_TRIMMED;
-    // A snapshot is one batch, and a batch has to fit into half a segment.
+    // Batches of a snapshot have to fit into half a segment.
     snapshot_options.segment_bytes = 1 << 30;
-    snapshot_options.queued_bytes_max = 1 << 30;
+    snapshot_options.queued_bytes_max = 32 << 20;
     snapshot_options.prewrite_bytes = 0;
     let snapshots = shard_of_snapshots(&engine, snapshot_options)?;
     let state = load(&shard, &snapshots)?;
@@ -77,14 +84,18 @@ pub(crate) fn open(env: &Env, dir: &Path, options: QueueOptions) -> Result<Arc<C
     })?;
     let mut live = Live::new(state, &shard, u64::from_le_bytes(seed))?;
     live.catch_up()?;
-    let core = Core::new(env, engine, shard, snapshots, options, live);
+    let reserve = Reserve::open(env, dir, options.reserve_bytes);
+    let core = Core::new(env, engine, shard, snapshots, options, reserve, live);
     let now_ms = core.now_ms();
     {
         let mut live = core.live()?;
         for consumer in live.state.consumers.values_mut() {
             match core.options.leases {
                 Leases::EndWithTheQueue => consumer.end_leases(),
-                Leases::Persist => {}
+                // What was written down by a clock that was far ahead must not last for years.
+                Leases::Persist => {
+                    consumer.cap_leases(now_ms.saturating_add(to_ms(VISIBILITY_MAX)));
+                }
             }
             consumer.expire(now_ms);
         }
@@ -135,7 +146,7 @@ fn load(messages: &Shard, snapshots: &Shard) -> Result<State, QueueError> {
     Ok(state)
 }
 
-/// Reads the snapshot that ends with record `last`.
+/// Reads the last snapshot that is whole, of those that end with record `last` or before it.
 fn read_last(snapshots: &Shard, last: SeqNo) -> Result<State, QueueError> {
     let what = |error| match error {
         SnapshotError::Unsupported(version) => QueueError::Unsupported {
@@ -145,19 +156,24 @@ fn read_last(snapshots: &Shard, last: SeqNo) -> Result<State, QueueError> {
             QueueError::damaged("its state, as it was written down, says nothing")
         }
     };
-    let mut cursor = snapshots.cursor(Start::At(last))?;
-    let (at, of) = match cursor.next()? {
-        Some(record) => snapshot::place(record.payload()).map_err(what)?,
-        None => return Err(what(SnapshotError::Malformed)),
+    let malformed = || what(SnapshotError::Malformed);
+    let mut last = last;
+    let (first, of) = loop {
+        let (at, of) = match snapshots.cursor(Start::At(last))?.next()? {
+            Some(record) => snapshot::place(record.payload()).map_err(what)?,
+            None => return Err(malformed()),
+        };
+        let first = last.0.checked_sub(u64::from(at)).ok_or_else(malformed)?;
+        if at.saturating_add(1) == of {
+            break (first, of);
+        }
+        // It was cut short, and the one before it is still there.
+        last = SeqNo(first.checked_sub(1).ok_or_else(malformed)?);
     };
-    if at.saturating_add(1) != of {
-        return Err(what(SnapshotError::Malformed));
-    }
-    let first = last.0.checked_sub(u64::from(at));
-    let first = first.ok_or_else(|| what(SnapshotError::Malformed))?;
     let mut cursor = snapshots.cursor(Start::At(SeqNo(first)))?;
     let mut records = Vec::new();
-    while let Some(record) = cursor.next()? {
+    for _ in 0..of {
+        let record = cursor.next()?.ok_or_else(malformed)?;
         records.push(record.payload().to_vec());
     }
     snapshot::read(&records).map_err(what)

@@ -20,7 +20,8 @@ pub struct QueueOptions {
     /// What becomes of deliveries that were neither acknowledged nor given back when the queue was
     /// closed or its process ended. Default: they are delivered again at once.
     pub leases: Leases,
-    /// How long a deduplication id is remembered. Default 5 minutes, 1 ms to 1 day. Source: that of
+    /// How long a deduplication id is remembered, by wall-clock time: setting the clock ahead by more than
+    /// this has all ids forgotten. Default 5 minutes, 1 ms to 1 day. Source: that of
     /// Amazon SQS.
     pub dedup_window: Duration,
     /// The most deduplication ids that are remembered, some 100 bytes of memory each. Default
@@ -33,6 +34,11 @@ pub struct QueueOptions {
     /// After so many bytes of log the state is written down: an opening after a crash reads no more
     /// than that. Default 16 MiB, at least 512 bytes.
     pub snapshot_bytes: u64,
+    /// How much space is set aside in the queue's directory, in bytes, once for records and once for the
+    /// state: with it, messages can be received, acknowledged and deleted while the disk is full. No push
+    /// takes more than half of it. Default 1 MiB, of which half is some 2,500 messages received and
+    /// acknowledged one by one; 0 switches it off.
+    pub reserve_bytes: u64,
     /// How far ahead of the messages space is filled with zeros while the queue is busy, in bytes.
     /// Default 8 MiB; 0 switches it off. See
     /// [`ShardOptions::prewrite_bytes`](mainstem_log::ShardOptions::prewrite_bytes).
@@ -46,7 +52,9 @@ pub struct QueueOptions {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most messages that the consumer with the most of them is not done with.
+    /// The most messages that the consumer with the most of them is not done with. Opened with a lower
+    /// number than there are, [`WhenFull::DropOldest`] drops the excess at the next push, 10,000 at a
+    /// time; other calls wait while each step reads what it drops.
     pub messages_max: Option<u64>,
     /// The most bytes on disk, give or take a file of `segment_bytes`; at least four of these.
     pub bytes_max: Option<u64>,
@@ -74,7 +82,8 @@ pub enum Leases {
     /// They are over: those who got the messages are gone with the process.
     #[default]
     EndWithTheQueue,
-    /// They go on until their time is over: whoever has a receipt may use it in another process.
+    /// They go on until their time is over, 12 hours after an opening at most: whoever has a receipt may
+    /// use it in another process.
     Persist,
 }
 
@@ -100,6 +109,7 @@ impl Default for QueueOptions {
             dedup_ids_max: 1_000_000,
             window: 100_000,
             snapshot_bytes: 16 << 20,
+            reserve_bytes: 1 << 20,
             prewrite_bytes: 8 << 20,
             upkeep: Upkeep::default(),
         }

@@ -71,6 +71,7 @@ impl Inner {
         self.core.waiters.wake_all();
         self.core.finish_abandoned();
         let saved = self.core.end();
+        self.core.reserve.make_way_for_close();
         self.core.engine.close()?;
         saved
     }
@@ -211,6 +212,10 @@ impl Queue {
     /// Returns the consumer `name`, making it if there is none. What one consumer gets says nothing
     /// about another; any number of threads may receive for one, and share its messages.
     ///
+    /// A new consumer that begins at the oldest message has all messages of its topic that are stored
+    /// counted: the whole log is read once, and other calls on the queue wait meanwhile, as they do when an
+    /// opening after a crash reads that it was made. One that begins at the newest costs nothing.
+    ///
     /// # Durability
     /// On `Ok` the consumer exists after a crash.
     ///
@@ -231,9 +236,10 @@ impl Queue {
             Some(id) => id,
             None => {
                 self.make_consumer(name, &options)?;
-                find()?.ok_or_else(|| QueueError::NoSuchConsumer {
-                    name: name.to_owned(),
-                })?
+                match find()? {
+                    Some(id) => id,
+                    None => return Err(core.live()?.no_such_consumer(name)),
+                }
             }
         };
         Ok(Consumer::new(Arc::clone(&self.inner), id, options))
@@ -262,9 +268,7 @@ impl Queue {
         live.catch_up()?;
         let topic = live.state.topic(topic);
         let found = topic.and_then(|topic| live.state.consumer(topic, name));
-        found.ok_or_else(|| QueueError::NoSuchConsumer {
-            name: name.to_owned(),
-        })
+        found.ok_or_else(|| live.no_such_consumer(name))
     }
 
     fn make_consumer(&self, name: &str, options: &ConsumerOptions) -> Result<(), QueueError> {
@@ -307,6 +311,7 @@ impl Queue {
         let id = self.consumer_id(topic, name)?;
         let mut staged = Staged::default();
         staged.push(&Event::ConsumerRemoved { consumer: id })?;
+        staged.frees = true;
         core.commit(&staged)?;
         let mut live = core.live()?;
         live.catch_up()?;
@@ -328,6 +333,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Log`] if the log cannot be read.
     pub fn value(&self, key: &str) -> Result<Option<Vec<u8>>, QueueError> {
+        self.inner.core.check_open()?;
         let mut live = self.inner.core.live()?;
         live.catch_up()?;
         Ok(live.state.values.get(key).cloned())
@@ -336,9 +342,11 @@ impl Queue {
     /// Returns a cursor over the messages of a topic, for reading without taking.
     ///
     /// # Errors
-    /// [`QueueError::Log`] if the log cannot be read.
+    /// [`QueueError::NoSuchTopic`] if there is no such topic, and none was made; [`QueueError::Log`] if
+    /// the log cannot be read.
     pub fn cursor(&self, topic: &str, start: Start) -> Result<QueueCursor, QueueError> {
         check_name("the name of a topic", topic)?;
+        self.inner.core.check_open()?;
         QueueCursor::open(Arc::clone(&self.inner), topic, start)
     }
 
@@ -347,6 +355,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Log`] if the log cannot be read.
     pub fn stats(&self) -> Result<QueueStats, QueueError> {
+        self.inner.core.check_open()?;
         self.inner.core.stats()
     }
 
@@ -365,7 +374,7 @@ impl Queue {
     }
 
     /// Closes the queue in good order, so that the next opening is quick. All handles answer
-    /// that it is closed from then on; closing twice does nothing.
+    /// that it is closed from then on; closing twice does nothing. Deliveries keep their payloads.
     ///
     /// # Errors
     /// What could not be written; nothing that was acknowledged is lost.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use mainstem_log::SegmentInfo;
+use mainstem_log::{AppendOptions, Batch, LogError, SegmentInfo, SeqNo};
 
 use crate::commit::Staged;
 use crate::core::Core;
@@ -12,6 +12,7 @@ use crate::error::QueueError;
 use crate::format::event::{Event, MessageRecord};
 use crate::format::snapshot;
 use crate::live::Live;
+use crate::reserve::{For, is_full};
 use crate::state::apply::{Reader, Stored};
 use crate::state::apply::{Source, count};
 use crate::waiters::Wanted;
@@ -21,6 +22,14 @@ use crate::waiters::Wanted;
 const IDLE_BYTES_MIN: u64 = 1 << 20;
 /// The most bytes that are carried forward at a time.
 const CARRY_BYTES_MAX: u64 = 1 << 20;
+
+/// How many parts of a snapshot, of 1 MiB each, are appended at a time: it may be longer than what the
+/// log takes at once.
+const PARTS_PER_BATCH: usize = 8;
+
+/// The most messages that are dropped in one step for being too many: each is seen before it goes, under
+/// the lock that every call takes.
+const DROPPED_AT_A_TIME_MAX: u64 = 10_000;
 
 impl Core {
     /// Returns how many bytes of log are stored.
@@ -57,9 +66,14 @@ impl Core {
             _ if is_planted(Defect::DeletedBeforeSaved) => u64::MAX,
             saved => saved,
         };
-        let deleted = self
-            .shard
-            .trim_before(mainstem_log::SeqNo(needed.min(saved)))?;
+        let before = SeqNo(needed.min(saved));
+        let deleted = match self.shard.trim_before(before) {
+            // Even a deletion may need some space before it gives some back.
+            Err(error) if is_full(&error) && self.reserve.give_up(For::Records) => {
+                self.shard.trim_before(before)?
+            }
+            deleted => deleted?,
+        };
         if deleted > 0 {
             let first = self.shard.first_seq()?;
             self.live()?.state.forget_repeats_before(first.0);
@@ -114,22 +128,36 @@ impl Core {
             let unseen_from = state.unseen_from();
             (snapshot::write(state), unseen_from, live.unsaved_bytes)
         };
-        let mut batch = mainstem_log::Batch::new();
-        for record in &records {
-            batch.push(record)?;
-        }
-        // Each snapshot has a file of its own, so that the one before it can go.
-        self.snapshots.roll()?;
-        let saved = self
-            .snapshots
-            .append(&batch, mainstem_log::AppendOptions::default())?;
+        let first = match self.append_snapshot(&records) {
+            Err(error) if is_full(&error) && self.reserve.give_up(For::State) => {
+                self.append_snapshot(&records)?
+            }
+            first => first?,
+        };
         {
             let mut live = self.live()?;
             live.saved = unseen_from;
             live.unsaved_bytes = live.unsaved_bytes.saturating_sub(bytes);
         }
-        self.snapshots.trim_before(saved.seqs.start)?;
+        self.snapshots.trim_before(first)?;
+        let bytes = records.iter().map(|record| count(record.len())).sum();
+        self.reserve.fit_state(bytes);
         Ok(())
+    }
+
+    /// Appends a snapshot in files of its own, so that the one before it can go; returns its first record.
+    fn append_snapshot(&self, records: &[Vec<u8>]) -> Result<SeqNo, LogError> {
+        self.snapshots.roll()?;
+        let mut first = None;
+        for some in records.chunks(PARTS_PER_BATCH) {
+            let mut batch = Batch::new();
+            for record in some {
+                batch.push(record)?;
+            }
+            let appended = self.snapshots.append(&batch, AppendOptions::default())?;
+            first.get_or_insert(appended.seqs.start);
+        }
+        first.ok_or(LogError::BatchEmpty)
     }
 
     /// Does what upkeep would do next about space, writes the state down, and deletes the files that are
@@ -175,6 +203,7 @@ impl Core {
             return Ok(0);
         };
         let mut staged = Staged::default();
+        staged.frees = true;
         let mut bytes = 0_u64;
         let cursors = &mut live.cursors;
         let most = CARRY_BYTES_MAX.min(self.options.segment_bytes / 8);
@@ -218,6 +247,7 @@ impl Core {
     pub(crate) fn drop_before(&self, before: u64) -> Result<(), QueueError> {
         let mut staged = Staged::default();
         staged.push(&Event::Dropped { before })?;
+        staged.frees = true;
         let appended = self.commit(&staged)?;
         self.live()?.catch_up()?;
         tracing::warn!(
@@ -240,7 +270,11 @@ impl Core {
             return Ok(None);
         };
         let wanted = depth.saturating_add(live.reserved).saturating_add(messages);
-        let excess = wanted.saturating_sub(limit).min(depth);
+        // Whoever waits for more comes again.
+        let excess = wanted
+            .saturating_sub(limit)
+            .min(depth)
+            .min(DROPPED_AT_A_TIME_MAX);
         if excess == 0 {
             return Ok(None);
         }

@@ -70,6 +70,8 @@ impl Transaction {
     /// Does it all, and returns once it is durable. A transaction that acknowledges something is let
     /// past the limits of the queue: to hold one up could keep the queue full for ever.
     ///
+    /// All of it is one batch of records, which has at most half of `segment_bytes`.
+    ///
     /// # Durability
     /// On `Ok` all of it survives a crash; after a crash before that, or an error, all of it or
     /// nothing is found.
@@ -79,6 +81,7 @@ impl Transaction {
     /// [`QueueError::Full`]: nothing was done. Otherwise see [`QueueError::outcome`].
     pub fn commit(self) -> Result<Vec<Pushed>, QueueError> {
         let core = &self.inner.core;
+        core.check_open()?;
         let records = self.new_messages();
         let admitted = records > 0 && self.receipts.is_empty() && core.is_limited();
         if admitted {
@@ -121,6 +124,7 @@ impl Transaction {
     /// Dropped, it may or may not be done, but never in part.
     pub async fn commit_async(self) -> Result<Vec<Pushed>, QueueError> {
         let core = &self.inner.core;
+        core.check_open()?;
         let records = self.new_messages();
         for message in &self.messages {
             core.make_topic_async(&message.topic).await?;

@@ -261,3 +261,41 @@ fn short_commands_give_space_back() {
     let stats: serde_json::Value = serde_json::from_str(&kit.ok("stats", &["--json"])).unwrap();
     assert!(stats["files"].as_u64().unwrap() <= 2, "{stats}");
 }
+
+/// Runs a line of shell in `dir`, which has to go well, and returns what it printed.
+fn shell(dir: &std::path::Path, line: &str) -> String {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_mainstem"));
+    let mut path = std::ffi::OsString::from(program.parent().unwrap());
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let output = std::process::Command::new("sh")
+        .args(["-c", line])
+        .current_dir(dir)
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+#[test]
+fn the_commands_of_the_guide_run_as_they_are_written() {
+    let page = include_str!("../../../../docs/queue.md");
+    let block = page.split("```sh\n").nth(1).unwrap();
+    let lines: Vec<&str> = block.split("```").next().unwrap().lines().collect();
+    let kit = Kit::new();
+    let dir = kit.temporary.path();
+    let [push, receive, ack, stats] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(shell(dir, push).lines().count(), 2);
+    let received = shell(dir, receive);
+    let fields: Vec<&str> = received.trim_end().split('\t').collect();
+    let [receipt, _, "1", "one coffee"] = fields[..] else {
+        panic!("not as the guide says: {received}");
+    };
+    assert!(ack.contains("RECEIPT"), "{ack}");
+    assert_eq!(shell(dir, &ack.replace("RECEIPT", receipt)), "");
+    assert!(shell(dir, stats).contains("main"));
+    assert_eq!(kit.stats()["depth"], 1);
+}

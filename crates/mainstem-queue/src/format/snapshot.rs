@@ -1,6 +1,7 @@
 //! The state as it is written down from time to time, so that an opening need not read the whole log.
 //!
-//! A snapshot is one batch of records in a shard of its own. Each begins with its place in the batch.
+//! A snapshot is records that follow one another in a shard of its own, one batch if there are few of
+//! them. Each begins with its place among them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

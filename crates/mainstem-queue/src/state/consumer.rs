@@ -222,7 +222,8 @@ impl Consumer {
             Some(key) => {
                 if let Some(queue) = self.keys.get_mut(&key) {
                     if is_out {
-                        queue.out = Some(id);
+                        // Another one may be out: what is said of this one was on its way then.
+                        queue.out.get_or_insert(id);
                     } else if queue.out == Some(id) {
                         queue.out = None;
                     }
@@ -274,6 +275,19 @@ impl Consumer {
     /// Ends all leases: those who had them are gone.
     pub(crate) fn end_leases(&mut self) {
         self.end_leases_until(u64::MAX);
+    }
+
+    /// Has leases that end after `last_ms` end then.
+    pub(crate) fn cap_leases(&mut self, last_ms: u64) {
+        let is_beyond = |entry: &Entry| match entry.status {
+            Status::Leased { until_ms, .. } => entry.is_out && until_ms > last_ms,
+            _ => false,
+        };
+        let beyond = self.entries.iter().filter(|(_, entry)| is_beyond(entry));
+        let beyond: Vec<u64> = beyond.map(|(id, _)| *id).collect();
+        for id in beyond {
+            self.prolong(id, last_ms);
+        }
     }
 
     /// Ends the leases that end by `now_ms`. Returns how many.
@@ -366,6 +380,14 @@ impl Consumer {
             self.claim(id);
         }
         true
+    }
+
+    /// Returns whether another message of the key of message `id` is out: one before it that came back
+    /// to life when its own lease had run out.
+    pub(crate) fn is_overtaken(&self, id: u64) -> bool {
+        let key = self.entries.get(&id).and_then(|entry| entry.key.as_ref());
+        let queue = key.and_then(|key| self.keys.get(key));
+        queue.is_some_and(|queue| queue.out.is_some_and(|out| out != id))
     }
 
     /// Returns whether a record is under way about the message that the receipt with `nonce` is for.

@@ -329,7 +329,7 @@ fn finding_a_consumer_makes_none() {
         options.topic = topic.to_owned();
         let found = queue.find_consumer(name, options.clone());
         assert!(
-            matches!(&found, Err(QueueError::NoSuchConsumer { name: its }) if its == name),
+            matches!(&found, Err(QueueError::NoSuchConsumer { name: its, .. }) if its == name),
             "{found:?}"
         );
     }

@@ -1,8 +1,9 @@
 //! Limits by count, bytes and age, and what happens when they are reached.
 
+use std::future::Future;
 use std::time::Duration;
 
-use mainstem_env::sim::Sim;
+use mainstem_env::sim::{OpKind, Sim};
 use mainstem_queue::{Message, Queue, QueueError, QueueOptions, WhenFull};
 
 use crate::kit::{self, SECOND};
@@ -330,4 +331,148 @@ fn small_files_take_many_small_steps() {
     // Whoever asks finds them spent.
     assert!(consumer.receive(Duration::ZERO).unwrap().is_none());
     assert_eq!(consumer.discard_dead(None).unwrap(), 400);
+}
+
+/// Options with a limit by bytes.
+fn limited_in_bytes(when_full: WhenFull) -> QueueOptions {
+    let mut options = kit::options();
+    options.when_full = when_full;
+    options.limits.bytes_max = Some(4 * 4096);
+    options
+}
+
+/// Pushes until there is no room, which is at about the limit, and returns how many were pushed.
+fn fill(queue: &Queue) -> u64 {
+    for pushed in 0..100 {
+        if let Err(full) = queue.push(vec![7; 500]) {
+            assert!(
+                matches!(full, QueueError::Full { unit: "bytes", limit: 16_384, used } if used > 16_384),
+                "{full:?}"
+            );
+            assert!(queue.stats().unwrap().bytes <= 5 * 4096);
+            return pushed;
+        }
+    }
+    panic!("the limit does not hold");
+}
+
+#[test]
+fn bytes_are_bounded_by_refusing() {
+    let sim = Sim::new(1);
+    let queue = kit::try_open(&sim, limited_in_bytes(WhenFull::Refuse)).unwrap();
+    let pushed = fill(&queue);
+    let refused = kit::block_on(queue.push_async("a"));
+    assert!(
+        matches!(refused, Err(QueueError::Full { .. })),
+        "{refused:?}"
+    );
+    // What was acknowledged makes room once a whole file is of no use, without any upkeep.
+    let consumer = kit::main_of(&queue);
+    assert_eq!(u64::try_from(kit::drain(&consumer).len()).unwrap(), pushed);
+    queue.push("there is room").unwrap();
+    assert_eq!(kit::drain(&consumer), ["there is room"]);
+}
+
+#[test]
+fn bytes_are_bounded_by_waiting() {
+    let sim = Sim::new(1);
+    let queue = kit::try_open(&sim, limited_in_bytes(WhenFull::Refuse)).unwrap();
+    let before = fill(&queue);
+    queue.close().unwrap();
+    drop(queue);
+    let queue = kit::try_open(&sim, limited_in_bytes(WhenFull::Block)).unwrap();
+    let consumer = kit::main_of(&queue);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| queue.push("waited"));
+        for _ in 0..before {
+            kit::take(&consumer).ack().unwrap();
+        }
+        waits.join().unwrap().unwrap();
+    });
+    assert_eq!(kit::drain(&consumer), ["waited"]);
+    assert!(queue.stats().unwrap().bytes <= 5 * 4096);
+}
+
+#[test]
+fn a_task_waits_for_room_too() {
+    let sim = Sim::new(1);
+    let queue = kit::try_open(&sim, limited(WhenFull::Block)).unwrap();
+    for n in 0..5 {
+        kit::block_on(queue.push_async(format!("{n}"))).unwrap();
+    }
+    let consumer = kit::main_of(&queue);
+    let mut push = Box::pin(queue.push_async("5"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(push.as_mut().poll(&mut context).is_pending());
+    assert!(push.as_mut().poll(&mut context).is_pending());
+    kit::block_on(consumer.ack_async(kit::take(&consumer).receipt())).unwrap();
+    kit::block_on(push).unwrap();
+    assert_eq!(kit::drain(&consumer), ["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_task_drops_the_oldest_too() {
+    let sim = Sim::new(1);
+    let queue = kit::try_open(&sim, limited(WhenFull::DropOldest)).unwrap();
+    for n in 0..8 {
+        let mut push = Box::pin(queue.push_async(format!("{n}")));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        while push.as_mut().poll(&mut context).is_pending() {
+            // It is upkeep that makes the room for tasks.
+            queue.upkeep().unwrap();
+        }
+    }
+    assert_eq!(queue.stats().unwrap().dropped, 3);
+    let left = kit::drain(&kit::main_of(&queue));
+    assert_eq!(left, ["3", "4", "5", "6", "7"]);
+}
+
+#[test]
+fn statistics_read_nothing_however_much_there_is() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let consumer = kit::main_of(&queue);
+    for n in 0..200_u8 {
+        queue.push(vec![n; 500]).unwrap();
+        sim.advance(SECOND);
+    }
+    let oldest = |queue: &Queue| queue.stats().unwrap().consumers[0].oldest_age;
+    assert_eq!(oldest(&queue), Some(200 * SECOND));
+    let reads = || sim.calls(OpKind::Read) + sim.calls(OpKind::Region) + sim.calls(OpKind::Open);
+    let before = reads();
+    for _ in 0..1000 {
+        assert_eq!(queue.stats().unwrap().consumers[0].depth, 200);
+    }
+    assert_eq!(reads(), before);
+    kit::take(&consumer).ack().unwrap();
+    assert_eq!(oldest(&queue), Some(199 * SECOND), "the next one");
+    let out = kit::take(&consumer);
+    assert_eq!(oldest(&queue), Some(199 * SECOND), "what is out counts");
+    out.ack().unwrap();
+    kit::drain(&consumer);
+    assert_eq!(oldest(&queue), None);
+}
+
+#[test]
+fn a_limit_far_below_what_is_stored_is_reached_in_steps() {
+    let sim = Sim::new(1);
+    let mut options = limited(WhenFull::DropOldest);
+    options.segment_bytes = 1 << 20;
+    options.limits.messages_max = None;
+    let queue = kit::try_open(&sim, options.clone()).unwrap();
+    let batch: Vec<Message> = (0..5000).map(|_| Message::new("")).collect();
+    for _ in 0..5 {
+        queue.push_batch(&batch).unwrap();
+    }
+    queue.close().unwrap();
+    drop(queue);
+    options.limits.messages_max = Some(5);
+    let queue = kit::try_open(&sim, options).unwrap();
+    queue.push("the newest").unwrap();
+    let stats = queue.stats().unwrap();
+    assert_eq!((stats.dropped, stats.consumers[0].depth), (24_996, 5));
+    assert_eq!(
+        kit::drain(&kit::main_of(&queue)).pop().as_deref(),
+        Some("the newest")
+    );
 }

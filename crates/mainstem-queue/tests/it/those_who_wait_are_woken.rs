@@ -2,40 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use mainstem_env::sim::Sim;
 use mainstem_queue::{ConsumerOptions, Message, Queue, QueueOptions};
 
-use crate::kit::{self, NOW, SECOND};
+use crate::kit::{self, NOW, SECOND, block_on};
 
 /// Long enough that nobody waits it out who is woken.
 const LONG: Duration = Duration::from_mins(2);
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 fn real() -> (tempfile::TempDir, Queue) {
     let dir = tempfile::tempdir().unwrap();
@@ -313,4 +292,116 @@ fn an_acknowledgement_waits_for_the_extension_before_it() {
         }
     }
     assert_eq!(queue.stats().unwrap().consumers[0].depth, 0);
+}
+
+/// Fills the disk of `sim` so that the next record of `queue` has no room.
+fn fill(sim: &Sim, queue: &Queue) {
+    let used = (1_u64 << 40).saturating_sub(sim.available_space());
+    sim.set_capacity(used);
+    while queue.push("").is_ok() {}
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_task_that_is_not_polled_any_more() {
+    for is_async in [false, true] {
+        let sim = Sim::new(1);
+        let queue = kit::open(&sim);
+        let consumer = kit::main_of(&queue);
+        queue.push("a").unwrap();
+        let delivery = kit::take(&consumer);
+        fill(&sim, &queue);
+        let count = Arc::new(Count::default());
+        // It fails, and nobody asks what became of it.
+        let mut extend = Box::pin(consumer.extend_async(delivery.receipt(), SECOND));
+        let is_over = poll(&mut extend, &count);
+        while !is_over && count.0.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        sim.set_capacity(1 << 40);
+        if is_async {
+            let mut ack = Box::pin(consumer.ack_async(delivery.receipt()));
+            let count = Arc::new(Count::default());
+            while !poll(&mut ack, &count) {
+                queue.upkeep().unwrap();
+                sim.advance(SECOND);
+            }
+        } else {
+            delivery.ack().unwrap();
+        }
+        assert!(
+            kit::text(&consumer).is_none_or(|it| it.is_empty()),
+            "it is done with"
+        );
+        if !is_over {
+            assert!(poll(&mut extend, &count), "it learns what became of it");
+        }
+    }
+}
+
+#[test]
+fn room_does_not_wait_for_a_task_that_is_not_polled_any_more() {
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.limits.messages_max = Some(200);
+    let queue = kit::try_open(&sim, options).unwrap();
+    fill(&sim, &queue);
+    let depth = queue.stats().unwrap().consumers[0].depth;
+    let count = Arc::new(Count::default());
+    let mut pushes = Vec::new();
+    // They fail, and nobody asks what became of them.
+    for _ in depth..200 {
+        let mut push = Box::pin(queue.push_async("much more than there is room for"));
+        if !poll(&mut push, &count) {
+            pushes.push(push);
+        }
+    }
+    while count.0.load(Ordering::SeqCst) < u64::try_from(pushes.len()).unwrap() {
+        std::thread::yield_now();
+    }
+    sim.set_capacity(1 << 40);
+    queue.upkeep().unwrap();
+    for _ in depth..200 {
+        let mut push = Box::pin(queue.push_async(""));
+        let mut is_pushed = false;
+        for _ in 0..10_000 {
+            is_pushed = poll(&mut push, &count);
+            if is_pushed {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        assert!(is_pushed, "those that failed have the room");
+    }
+    assert_eq!(queue.stats().unwrap().consumers[0].depth, 200);
+}
+
+#[test]
+fn a_push_wakes_by_itself_whoever_waits() {
+    let sim = Sim::new(1);
+    let queue = kit::open(&sim);
+    let consumer = kit::main_of(&queue);
+    let count = Arc::new(Count::default());
+    // Nobody does the upkeep, and no time passes: it is the push that wakes.
+    for n in 0..20 {
+        let mut receive = Box::pin(consumer.receive_async(LONG));
+        assert!(!poll(&mut receive, &count));
+        assert!(!woken(&count));
+        match n % 3 {
+            0 => drop(queue.push("a").unwrap()),
+            1 => drop(block_on(queue.push_async("a")).unwrap()),
+            _ => drop(queue.transaction().push("a").commit().unwrap()),
+        }
+        assert!(woken(&count), "{n}");
+        let delivery = block_on(receive).unwrap().expect("a message");
+        delivery.nack(NOW).unwrap();
+        let mut receive = Box::pin(consumer.receive_async(LONG));
+        let again = block_on(&mut receive).unwrap().expect("given back");
+        again.ack().unwrap();
+    }
+    // A thread sleeps on a condition with the whole time that it waits as its bound.
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| consumer.receive(LONG));
+        queue.push("a").unwrap();
+        assert!(waits.join().unwrap().unwrap().is_some());
+    });
 }

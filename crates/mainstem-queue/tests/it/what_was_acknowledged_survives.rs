@@ -256,3 +256,90 @@ fn a_close_frees_what_upkeep_would() {
         queue.close().unwrap();
     }
 }
+
+#[test]
+fn a_state_too_long_for_one_step_is_written_down_in_several() {
+    const CAPACITY: u64 = 1 << 40;
+    let sim = Sim::new(1);
+    let mut options = kit::options();
+    options.segment_bytes = 1 << 20;
+    options.reserve_bytes = 0;
+    let queue = kit::try_open(&sim, options.clone()).unwrap();
+    let consumer = kit::main_of(&queue);
+    // The log does not begin at its first record any more: without the state nothing can be opened.
+    for n in 0..30_u8 {
+        queue.push(vec![n; 100_000]).unwrap();
+        kit::take(&consumer).ack().unwrap();
+    }
+    assert!(queue.upkeep().unwrap().deleted > 0);
+    let value = |n: u8| vec![n; 64 << 10];
+    for n in 0..160 {
+        queue
+            .transaction()
+            .set(format!("{n}"), value(n))
+            .commit()
+            .unwrap();
+    }
+    // The first batch of the state has room, and the second has none.
+    let used = CAPACITY.saturating_sub(sim.available_space());
+    sim.set_capacity(used.saturating_add(9 << 20));
+    queue.upkeep().unwrap_err();
+    assert!(queue.stats().unwrap().state_bytes > 8 << 20);
+    let killed = sim.process_crash();
+    killed.set_capacity(CAPACITY);
+    let queue = kit::try_open(&killed, options.clone()).unwrap();
+    assert_eq!(queue.value("159").unwrap(), Some(value(159)), "of the log");
+    queue.upkeep().unwrap();
+    let stats = queue.stats().unwrap();
+    assert!(stats.state_bytes > 10 << 20, "{stats:?}");
+    let killed = killed.process_crash();
+    let queue = kit::try_open(&killed, options).unwrap();
+    for n in 0..160 {
+        assert_eq!(queue.value(&n.to_string()).unwrap(), Some(value(n)));
+    }
+}
+
+#[test]
+fn an_uplink_goes_on_after_hours_without_a_network() {
+    const HOURS: u64 = 30;
+    let mut sim = Sim::new(1);
+    let mut options = ConsumerOptions::default();
+    options.attempts_max = u32::MAX;
+    let mut queue = kit::open(&sim);
+    let mut measured = 0_u64;
+    let mut sent = Vec::new();
+    // Ten minutes a round, the network away for hours on end, and a kill every few hours.
+    for round in 0..HOURS * 6 {
+        for _ in 0..5 {
+            queue.push(measured.to_string()).unwrap();
+            measured += 1;
+        }
+        sim.advance(600 * SECOND);
+        queue.upkeep().unwrap();
+        let consumer = queue.main_consumer(options.clone()).unwrap();
+        let batch = consumer.receive_batch(50, NOW).unwrap();
+        let is_up = round < 6 || round + 12 >= HOURS * 6;
+        for delivery in batch {
+            if is_up {
+                sent.push(String::from_utf8_lossy(delivery.payload()).into_owned());
+                delivery.ack().unwrap();
+            } else {
+                delivery.nack(60 * SECOND).unwrap();
+            }
+        }
+        if round % 40 == 39 {
+            drop(consumer);
+            (sim, queue) = again(sim, queue, 1);
+        }
+    }
+    sim.advance(60 * SECOND);
+    sent.extend(kit::drain(&queue.main_consumer(options).unwrap()));
+    let all: Vec<String> = (0..measured).map(|n| n.to_string()).collect();
+    sent.sort_by_key(|it| it.parse::<u64>().unwrap());
+    assert_eq!(sent, all, "each once");
+    queue.upkeep().unwrap();
+    queue.upkeep().unwrap();
+    let stats = queue.stats().unwrap();
+    assert!(stats.files <= 2 && stats.dropped == 0, "{stats:?}");
+    assert_eq!(stats.consumers[0].dead, 0);
+}
