@@ -3,8 +3,10 @@
 //! `serve` runs the server; `log` works on a data directory without one; `queue` works on a durable
 //! queue in a directory.
 
+mod bench;
 mod config;
 mod log;
+mod measure;
 mod queue;
 mod report;
 mod serve;
@@ -34,6 +36,9 @@ enum Command {
     #[command(subcommand)]
     Log(log::Log),
     Queue(queue::Command),
+    /// Measure what this machine gives.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Log(log) => log.run(),
         Command::Queue(queue) => queue.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match result {
         Ok(code) => code,

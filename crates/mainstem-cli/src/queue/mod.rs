@@ -4,7 +4,7 @@ mod answer;
 mod bench;
 mod consumers;
 mod dead;
-mod duration;
+pub(crate) mod duration;
 mod lines;
 mod print;
 mod push;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use mainstem_env::Env;
 use mainstem_queue::{Consumer, ConsumerOptions, Queue};
 
-use super::Measured;
+use crate::measure::Measured;
 
 /// What is measured, and on what.
 pub(super) struct Load<'a> {

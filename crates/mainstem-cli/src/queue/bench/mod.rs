@@ -1,13 +1,10 @@
 //! `mainstem queue bench`: how fast a queue is on this disk.
 
 mod load;
-mod scratch;
-mod table;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -15,9 +12,10 @@ use mainstem_env::Env;
 use mainstem_queue::{Queue, QueueOptions};
 
 use load::{Load, Progress, Step};
-use scratch::Scratch;
 
 use super::selection::closing;
+use crate::measure::scratch::{self, Scratch};
+use crate::measure::table;
 
 /// Measure how fast messages are pushed, and received and acknowledged, durably.
 ///
@@ -80,7 +78,8 @@ impl Bench {
     /// Measures one thing after the other; returns whether it came to the end.
     fn measure(&self, env: &Env, queue: &Queue) -> Result<bool> {
         let progress = Progress::new(io::stderr().is_terminal());
-        scratch::stop_on_signals(&progress)?;
+        let to_stop = progress.clone();
+        scratch::stop_on_signals(move || to_stop.stop())?;
         let load = Load {
             env,
             queue,
@@ -88,7 +87,7 @@ impl Bench {
             messages: self.messages,
             bytes: usize::try_from(self.bytes)?,
         };
-        println!("{}", table::HEAD);
+        println!("{}", table::head("messages"));
         let both = self.producers.max(self.consumers);
         for (name, step, threads) in [
             ("push", Step::Push, self.producers),
@@ -103,12 +102,4 @@ impl Bench {
         }
         Ok(true)
     }
-}
-
-/// What was measured.
-#[derive(Debug, Default)]
-struct Measured {
-    took: Duration,
-    /// One per message.
-    latencies: Vec<Duration>,
 }

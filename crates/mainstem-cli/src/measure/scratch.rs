@@ -6,19 +6,17 @@ use anyhow::{Context, Result};
 use mainstem_env::{Env, Fs};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::load::Progress;
-
 /// A new directory, which is removed with all that is in it when this goes.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     env: Env,
     path: PathBuf,
     is_removed: bool,
 }
 
 impl Scratch {
-    pub(super) fn make(env: &Env, parent: &Path) -> Result<Self> {
-        let name = format!("mainstem-queue-bench-{:016x}", env.random.next_u64()?);
+    pub(crate) fn make(env: &Env, parent: &Path) -> Result<Self> {
+        let name = format!("mainstem-bench-{:016x}", env.random.next_u64()?);
         let path = parent.join(name);
         env.fs
             .create_dir(&path)
@@ -30,12 +28,12 @@ impl Scratch {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Removes the directory.
-    pub(super) fn remove(mut self) -> Result<()> {
+    pub(crate) fn remove(mut self) -> Result<()> {
         self.is_removed = true;
         remove_tree(self.env.fs.as_ref(), &self.path)
             .with_context(|| format!("cannot remove {}", self.path.display()))
@@ -65,7 +63,7 @@ fn remove_tree(fs: &dyn Fs, path: &Path) -> std::io::Result<()> {
 }
 
 /// Has Ctrl-C and SIGTERM stop the measurement instead of the process.
-pub(super) fn stop_on_signals(progress: &Progress) -> Result<()> {
+pub(crate) fn stop_on_signals(stop: impl FnOnce() + Send + 'static) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -76,7 +74,6 @@ pub(super) fn stop_on_signals(progress: &Progress) -> Result<()> {
             signal(SignalKind::terminate())?,
         )
     };
-    let progress = progress.clone();
     // It waits for as long as the process lives.
     std::thread::Builder::new()
         .name("signals".to_owned())
@@ -87,7 +84,7 @@ pub(super) fn stop_on_signals(progress: &Progress) -> Result<()> {
                     _ = terminate.recv() => {}
                 }
             });
-            progress.stop();
+            stop();
         })?;
     Ok(())
 }

@@ -4,11 +4,19 @@ use std::time::Duration;
 
 use super::Measured;
 
-pub(super) const HEAD: &str = "\
-what               messages    seconds     per second        p50        p90        p99      p99.9        max";
+/// Returns the line above the table, of which `counted` are counted.
+pub(crate) fn head(counted: &str) -> String {
+    format!(
+        "{:<WIDTH$} {counted:>10}    seconds     per second        p50        p90        p99      p99.9        max",
+        "what"
+    )
+}
+
+/// How wide the first column is.
+const WIDTH: usize = 30;
 
 /// Returns a line of the table.
-pub(super) fn row(name: &str, measured: &Measured) -> String {
+pub(crate) fn row(name: &str, measured: &Measured) -> String {
     let mut sorted = measured.latencies.clone();
     sorted.sort_unstable();
     let rate = u64::try_from(sorted.len())
@@ -16,7 +24,7 @@ pub(super) fn row(name: &str, measured: &Measured) -> String {
         .saturating_mul(1_000_000)
         / u64::try_from(measured.took.as_micros().max(1)).unwrap_or(u64::MAX);
     let mut row = format!(
-        "{name:<16} {:>10} {:>10.2} {rate:>14}",
+        "{name:<WIDTH$} {:>10} {:>10.2} {rate:>14}",
         sorted.len(),
         measured.took.as_secs_f64()
     );
