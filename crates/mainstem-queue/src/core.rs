@@ -41,6 +41,8 @@ pub(crate) struct Core {
     nudged: Mutex<bool>,
     /// Whether there may be files to be deleted.
     round_wanted: AtomicBool,
+    /// Whether the next round is to be a little later, and not after the usual time.
+    pub(crate) round_soon: AtomicBool,
     /// For how many messages a task waits for room, or none.
     room_wanted: AtomicU64,
     nudge: Condvar,
@@ -74,6 +76,7 @@ impl Core {
             keeper_due_ms: AtomicU64::new(u64::MAX),
             nudged: Mutex::new(false),
             round_wanted: AtomicBool::new(false),
+            round_soon: AtomicBool::new(false),
             room_wanted: AtomicU64::new(0),
             nudge: Condvar::new(),
         })

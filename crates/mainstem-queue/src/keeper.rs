@@ -17,6 +17,8 @@ use crate::waiters::Wanted;
 
 /// How often space is looked after at least, in ms. It is, too, whenever the log has grown by a file.
 const ROUND_MS: u64 = 1000;
+/// When space is looked after again, in ms, to see whether a queue is left alone.
+const SOON_MS: u64 = 250;
 /// How many messages may be found dead at a time.
 const DEAD_PER_ROUND_MAX: usize = 10_000;
 
@@ -38,10 +40,12 @@ pub(crate) fn run(core: &Arc<Core>) {
     while !core.is_closed.load(Ordering::Acquire) {
         let now_ms = core.now_ms();
         if core.take_round_wanted() || now_ms >= next_round_ms {
-            next_round_ms = now_ms.saturating_add(ROUND_MS);
             if let Err(error) = core.upkeep() {
                 tracing::warn!(%error, "upkeep failed; will try again");
             }
+            let is_soon = core.round_soon.swap(false, Ordering::Relaxed);
+            let pause_ms = if is_soon { SOON_MS } else { ROUND_MS };
+            next_round_ms = now_ms.saturating_add(pause_ms);
         } else if let Err(error) = core.look() {
             tracing::warn!(%error, "could not look after those who wait; will try again");
         }

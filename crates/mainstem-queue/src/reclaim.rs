@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use mainstem_log::{AppendOptions, Batch, LogError, SegmentInfo, SeqNo};
 
@@ -85,20 +86,36 @@ impl Core {
     /// Begins a new file if nobody needs anything in the only one there is, nothing was written lately
     /// and it is worth it, so that it can be deleted. Returns whether it did.
     pub(crate) fn roll_if_idle(&self) -> Result<bool, QueueError> {
-        let segments = self.shard.segments()?;
-        let [only] = segments.as_slice() else {
-            return Ok(false);
-        };
         let is_idle = {
             let mut live = self.live()?;
             live.catch_up()?;
             let applied = live.state.applied;
-            let before = std::mem::replace(&mut live.applied_lately, applied);
-            before == applied && live.needs_from() == applied
+            std::mem::replace(&mut live.applied_lately, applied) == applied
         };
-        // What goes on meanwhile goes into the old file or the new one; both are read.
-        let worth_it = IDLE_BYTES_MIN.min(self.options.segment_bytes / 4);
-        Ok(is_idle && only.bytes >= worth_it && self.shard.roll()?)
+        if !self.is_worth_a_roll()? {
+            return Ok(false);
+        }
+        if !is_idle {
+            // Whether it is left alone is known a little later.
+            self.round_soon.store(true, Ordering::Relaxed);
+            return Ok(false);
+        }
+        Ok(self.shard.roll()?)
+    }
+
+    /// Returns whether nobody needs anything in the only file there is, and its space is worth it.
+    fn is_worth_a_roll(&self) -> Result<bool, QueueError> {
+        let segments = self.shard.segments()?;
+        let [only] = segments.as_slice() else {
+            return Ok(false);
+        };
+        if only.bytes < IDLE_BYTES_MIN.min(self.options.segment_bytes / 4) {
+            return Ok(false);
+        }
+        let mut live = self.live()?;
+        live.catch_up()?;
+        live.state.pass_by();
+        Ok(live.needs_from() == live.state.applied)
     }
 
     /// Writes the state down, unless that was done lately.
@@ -166,7 +183,16 @@ impl Core {
     /// # Errors
     /// That the state could not be written down. What became of the rest the next upkeep makes good.
     pub(crate) fn end(&self) -> Result<(), QueueError> {
-        let tidied = self.drop_aged().and_then(|()| self.carry_forward());
+        let tidied = self
+            .drop_aged()
+            .and_then(|()| self.carry_forward())
+            .and_then(|_| {
+                // What goes on meanwhile goes into the old file or the new one; both are read.
+                if self.is_worth_a_roll()? {
+                    self.shard.roll()?;
+                }
+                Ok(())
+            });
         if let Err(error) = tidied {
             tracing::warn!(%error, "no space was freed at the close; the next upkeep tries again");
         }
