@@ -70,6 +70,8 @@ struct Spot {
     window: u64,
     /// The position up to which the file was brought into memory.
     populated: u64,
+    /// What `populated` was when a record was looked for among what is in memory, in vain.
+    hopped: u64,
     /// The sequence number of the record at the position; unknown after a jump into the middle.
     expect: Option<SeqNo>,
 }
@@ -368,6 +370,7 @@ impl Spot {
             offset: 0,
             window: WINDOW_BYTES_MIN,
             populated: 0,
+            hopped: 0,
             expect,
         })
     }
@@ -405,6 +408,10 @@ impl Spot {
     /// right. If not, the place is as before, and what is wrong is found on the way.
     #[inline(never)]
     fn hop_to(&mut self, next: SeqNo) -> Option<Found> {
+        if self.hopped == self.populated {
+            return None;
+        }
+        self.hopped = self.populated;
         let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
         let end = in_memory.min(self.view.len());
         let mut at = self.offset;
@@ -428,6 +435,7 @@ impl Spot {
                     time_ms: frame.time_ms,
                 };
                 self.offset = at;
+                self.expect = Some(next);
                 return Some(found);
             }
         }

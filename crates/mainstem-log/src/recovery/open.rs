@@ -510,7 +510,9 @@ fn explain(scan: &Scan, hints: &IndexHints) -> String {
 /// is shown any of it, so one sync does for both.
 fn cut(file: &dyn File, path: &Path, scan: &Scan) -> Result<(), LogError> {
     rewrite(file, path, scan.start, scan.valid_end)?;
-    file.truncate(scan.valid_end)
+    // An earlier recovery may have set this length and failed to sync it: then it is marked clean, too.
+    file.truncate(scan.valid_end.saturating_add(ALIGNMENT))
+        .and_then(|()| file.truncate(scan.valid_end))
         .map_err(LogError::io("truncate", path))?;
     if is_planted(Defect::TailServedUnsynced) {
         return Ok(());

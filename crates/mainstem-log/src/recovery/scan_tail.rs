@@ -11,6 +11,7 @@ use crate::error::LogError;
 use crate::format::frame;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
 use crate::format::segment_header::SegmentHeader;
+use crate::limits::INDEX_STRIDE_BYTES;
 use crate::segment::active::entry;
 use crate::seq::SeqNo;
 
@@ -121,11 +122,18 @@ pub(crate) fn scan(
     let len = file.len().map_err(LogError::io("measure", path))?;
     // A file that lost its end may be shorter than its index knows. What is left of it is read, and
     // nobody is let into what is not there.
+    // Where entries before the last group are lost, those that are made from there on would not be where a
+    // whole index has them: then the walk begins before the gap.
+    let last_group = hints.last_group.filter(|last| {
+        let known = hints.entries.last();
+        let indexed_upto = known.map_or(SegmentHeader::data_start(), |it| it.position.into());
+        u64::from(last.position) < indexed_upto.saturating_add(INDEX_STRIDE_BYTES)
+    });
     let groups = hints
         .entries
         .iter()
         .filter(|entry| entry.target == Target::Group)
-        .chain(&hints.last_group);
+        .chain(&last_group);
     let begin = groups
         .filter(|entry| u64::from(entry.position) < len)
         .max_by_key(|entry| entry.position);

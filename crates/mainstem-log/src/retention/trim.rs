@@ -187,6 +187,8 @@ fn keep_away(
         let fs = &shard.files.env.fs;
         match fs.create_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // On a full disk, deleting comes first: it is what gives space back.
+            Err(error) if is_want_of_space(&error) => return Ok(()),
             created => created.map_err(LogError::io("create", &path))?,
         }
         fs.remove_dir(&path)
@@ -198,6 +200,13 @@ fn keep_away(
     }
     trimming.is_front_sure = true;
     Ok(())
+}
+
+fn is_want_of_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// Removes the file of the segment that is leaving, durably.

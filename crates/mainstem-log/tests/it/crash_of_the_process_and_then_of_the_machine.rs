@@ -163,3 +163,43 @@ fn crash_after_every_failed_sync_and_then_a_power_cut() {
         }
     }
 }
+
+/// The recovery cuts the file and fails to sync that. The next one finds a file that has the right length
+/// already, and has to make it last all the same before it shows what is in there.
+#[test]
+fn a_length_that_could_not_be_synced_is_synced_at_the_next_opening() {
+    let sim = Sim::new(1);
+    let may_sync = Arc::new(AtomicI64::new(1));
+    let env = {
+        let may_sync = Arc::clone(&may_sync);
+        let hook = move |kind, path: &Path| {
+            let is_segment = path.extension().is_some_and(|it| it == "seg");
+            if kind == OpKind::SyncData && is_segment && may_sync.load(Ordering::Relaxed) == 0 {
+                return Err(std::io::Error::other("killed"));
+            }
+            Ok(())
+        };
+        hooked(&sim.env(), Arc::new(hook))
+    };
+    let engine = open(&env).unwrap();
+    let shard = shard_of(&engine).unwrap();
+    // Killed between the write of its first group and the sync of that.
+    may_sync.store(0, Ordering::Relaxed);
+    append(&shard, &payload(1, 300)).unwrap_err();
+    let killed = sim.process_crash();
+
+    killed.fail(Fault::once(OpKind::SyncAll, 1, std::io::ErrorKind::Other).on_path(".seg"));
+    let engine = open(&killed.env()).unwrap();
+    shard_of(&engine).unwrap_err();
+    drop(engine);
+    let engine = open(&killed.env()).unwrap();
+    let shown = read_all(&shard_of(&engine).unwrap());
+    assert_eq!(shown.len(), 1, "the group was written whole");
+
+    for strictness in [Strictness::StrictPosix, Strictness::Ext4Like] {
+        let at = killed.op_count();
+        let disk = killed.power_loss(at, &mut Choices::drop_all(), strictness);
+        let engine = open(&disk.env()).unwrap();
+        assert_eq!(read_all(&shard_of(&engine).unwrap()), shown);
+    }
+}
