@@ -511,8 +511,12 @@ fn explain(scan: &Scan, hints: &IndexHints) -> String {
 fn cut(file: &dyn File, path: &Path, scan: &Scan) -> Result<(), LogError> {
     rewrite(file, path, scan.start, scan.valid_end)?;
     // An earlier recovery may have set this length and failed to sync it: then it is marked clean, too.
-    file.truncate(scan.valid_end.saturating_add(ALIGNMENT))
-        .and_then(|()| file.truncate(scan.valid_end))
+    // Without a record nothing is shown, and a file that may have no header yet must not get longer.
+    if scan.valid_end > SegmentHeader::data_start() {
+        file.truncate(scan.valid_end.saturating_add(ALIGNMENT))
+            .map_err(LogError::io("truncate", path))?;
+    }
+    file.truncate(scan.valid_end)
         .map_err(LogError::io("truncate", path))?;
     if is_planted(Defect::TailServedUnsynced) {
         return Ok(());
