@@ -83,8 +83,10 @@ fn drawn(input: &mut Input<'_>) -> Drawn {
 }
 
 fn plan(input: &mut Input<'_>) -> Plan {
-    let seed = u64::from(input.u8());
+    let seed_byte = input.u8();
+    let seed = u64::from(seed_byte);
     let segment_bytes = [4096, 8192][input.below(2)];
+    let journal_bytes = [0, 16 << 10, 64 << 10][usize::from(seed_byte % 3)];
     let mut steps = Vec::new();
     while steps.len() < STEPS_MAX && !input.is_empty() {
         steps.push(step(input, segment_bytes));
@@ -92,6 +94,7 @@ fn plan(input: &mut Input<'_>) -> Plan {
     Plan {
         seed,
         segment_bytes,
+        journal_bytes,
         steps,
     }
 }

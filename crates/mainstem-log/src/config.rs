@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::error::LogError;
 use crate::limits::{
-    BATCH_SEGMENT_FRACTION, HOUR_MS, KEEP_UNTIL_TRIMMED, RETENTION_MS_MAX, RETENTION_MS_MIN,
-    SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
+    BATCH_SEGMENT_FRACTION, HOUR_MS, JOURNAL_SEGMENTS, KEEP_UNTIL_TRIMMED, RETENTION_MS_MAX,
+    RETENTION_MS_MIN, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
 };
 use crate::seq::SeqNo;
 use mainstem_env::ReadMode;
@@ -36,9 +36,36 @@ pub struct EngineOptions {
     /// 0 switches it off. Everything is read once a day at most. Damage is logged and counted
     /// ([`ShardMetrics::scrub_errors`](crate::ShardMetrics::scrub_errors)), never touched.
     pub scrub_bytes_per_s: u64,
+    /// When shards share their syncs.
+    pub journal: JournalOptions,
     /// Called once for each shard that is poisoned, with the cause, by the thread that met it. A
     /// server may end its process here. Default none.
     pub on_poison: Option<PoisonHook>,
+}
+
+/// When the shards of an engine share their syncs, by way of the commit journal: a log beside them that
+/// takes the groups of all of them, and is synced in place of their segments. No acknowledgement comes
+/// earlier for it. What the journal holds is written twice, and goes when it is durable in the segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalOptions {
+    /// How many shards have to be committing at the same time for their groups to go through the
+    /// journal. Default 16; 0 never. Fewer syncs for many shards; but a disk can do several at once, and
+    /// the bytes are written twice.
+    pub commits_min: usize,
+    /// The most bytes that the journal may take up. Default 128 MiB, at least 16 KiB. It exists only while
+    /// it is used. More means that segments are synced more rarely, and that an opening after a crash has
+    /// more to read.
+    pub bytes_max: u64,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            commits_min: 16,
+            bytes_max: 128 << 20,
+        }
+    }
 }
 
 /// A function that learns that a shard is poisoned.
@@ -82,6 +109,7 @@ impl Default for EngineOptions {
             idle_ms: 30_000,
             maps_max: 16_384,
             scrub_bytes_per_s: 1 << 20,
+            journal: JournalOptions::default(),
             on_poison: None,
         }
     }
@@ -94,6 +122,12 @@ impl EngineOptions {
         between("sync_threads_max", count(self.sync_threads_max), 1, 1024)?;
         at_least("idle_ms", self.idle_ms, 1)?;
         at_least("maps_max", count(self.maps_max), 1)?;
+        between(
+            "journal.bytes_max",
+            self.journal.bytes_max,
+            JOURNAL_SEGMENTS * SEGMENT_BYTES_MIN,
+            JOURNAL_SEGMENTS * SEGMENT_BYTES_MAX,
+        )?;
         match self.maintenance {
             Maintenance::EveryMs(interval) => at_least("maintenance interval in ms", interval, 1),
             Maintenance::ByCaller => Ok(()),

@@ -56,6 +56,16 @@ defects! {
     /// A sealed segment is not synced before its successor takes records: a power cut leaves a hole,
     /// and the shard opens read-only.
     SealNotSynced = "seal-not-synced",
+    /// A group goes into the commit journal without a note that it is there alone: what still holds
+    /// acknowledged records is deleted.
+    JournalDirtForgotten = "journal-dirt-forgotten",
+    /// A segment whose groups are in the commit journal passes for synced: they go with the journal.
+    JournalFlushSkipped = "journal-flush-skipped",
+    /// The commit journal is not looked at when a directory is opened: what was durable in it alone is
+    /// lost.
+    JournalNotReplayed = "journal-not-replayed",
+    /// What comes out of the commit journal is not synced before the journal is removed.
+    ReplayNotSynced = "replay-not-synced",
     /// A failed sync is tried again, which succeeds and proves nothing: acknowledged records are lost.
     FailedSyncRetried = "failed-sync-retried",
     /// A failed sync is taken for a good one: acknowledged records are lost.

@@ -14,6 +14,8 @@ use crate::error::LogError;
 use crate::files::Files;
 use crate::format::manifest::{self, CleanShard, EngineId, ManifestError};
 use crate::format::names;
+use crate::journal;
+use crate::journal::commit::Journal;
 use crate::maintenance::{Keeper, MaintenanceReport};
 use crate::metrics::EngineMetrics;
 use crate::recovery;
@@ -48,6 +50,7 @@ pub(crate) struct EngineState {
     dir: PathBuf,
     id: EngineId,
     shared: Shared,
+    journal: Arc<Journal>,
     options: EngineOptions,
     shards: Mutex<BTreeMap<ShardName, Arc<Entry>>>,
     /// What the last orderly close wrote down, for shards not opened since.
@@ -78,12 +81,23 @@ impl Engine {
         let id = open_identity(env, dir)?;
         let clean = take_clean(env, dir, id)?;
         finish_removals(env, dir)?;
+        let files = Arc::new(Files::new(env.clone(), options.read_mode, options.maps_max));
+        journal::replay::replay(&files, dir)?;
+        let fate = Arc::new(EngineFate::default());
+        let journal = Journal::new(
+            dir.to_path_buf(),
+            Arc::clone(&files),
+            Arc::clone(&fate),
+            options.journal,
+            options.maintenance,
+        );
         let shared = Shared {
-            files: Arc::new(Files::new(env.clone(), options.read_mode, options.maps_max)),
+            files,
             pool: Arc::new(SyncPool::new(options.sync_threads_max)),
             budget: Arc::new(Budget::new(options.queued_bytes_max)),
-            fate: Arc::new(EngineFate::default()),
+            fate,
             on_poison: options.on_poison.clone(),
+            journal: Some(Arc::clone(&journal)),
         };
         let keeper = Keeper::new(env, options.scrub_bytes_per_s);
         let maintenance = options.maintenance;
@@ -91,6 +105,7 @@ impl Engine {
             dir: dir.to_path_buf(),
             id,
             shared,
+            journal,
             options,
             shards: Mutex::new(BTreeMap::new()),
             clean: Mutex::new(clean),
@@ -185,6 +200,7 @@ impl Engine {
             maps: u64::try_from(state.shared.files.maps()).unwrap_or(u64::MAX),
             sync_threads: u64::try_from(state.shared.pool.threads()).unwrap_or(u64::MAX),
             clock_holds: state.keeper.clock_holds(),
+            journaled_groups: state.journal.groups(),
         }
     }
 
@@ -374,8 +390,11 @@ impl EngineState {
             return MaintenanceReport::default();
         };
         let shards = self.open_shards();
-        self.keeper
-            .pass(&self.shared.files.env, &shards, self.options.idle_ms)
+        let env = &self.shared.files.env;
+        let report = self.keeper.pass(env, &shards, self.options.idle_ms);
+        self.journal
+            .maintain(env.clock.elapsed(), self.options.idle_ms);
+        report
     }
 
     fn close(&self) -> Result<(), LogError> {
@@ -402,6 +421,7 @@ impl EngineState {
             clean.extend(note.and_then(Result::ok).filter(|_| still_intact));
         }
         self.shared.pool.stop();
+        self.journal.close();
         clean.extend(std::mem::take(&mut *self.clean.lock()).into_values());
         let bytes = manifest::encode_clean(self.id, &clean);
         let written = replace(&*self.shared.files.env.fs, &self.dir, names::CLEAN, &bytes);
@@ -411,7 +431,7 @@ impl EngineState {
 }
 
 /// Removes the directory at `dir` in `shards`, which belonged to a shard, if it is there.
-fn remove_leaving(fs: &dyn Fs, shards: &Path, dir: &Path) -> Result<(), LogError> {
+pub(crate) fn remove_leaving(fs: &dyn Fs, shards: &Path, dir: &Path) -> Result<(), LogError> {
     if fs
         .metadata(dir)
         .map_err(LogError::io("look at", dir))?

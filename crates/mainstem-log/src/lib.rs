@@ -31,6 +31,7 @@ mod engine;
 mod error;
 mod files;
 pub mod format;
+mod journal;
 pub mod limits;
 mod maintenance;
 mod metrics;
@@ -50,7 +51,9 @@ mod watermark;
 
 pub use append::batch::Batch;
 pub use append::pending::{Append, Appended};
-pub use config::{AppendOptions, EngineOptions, Maintenance, PoisonHook, ShardOptions};
+pub use config::{
+    AppendOptions, EngineOptions, JournalOptions, Maintenance, PoisonHook, ShardOptions,
+};
 #[cfg(feature = "defects")]
 pub use defect::{Defect, plant};
 pub use engine::Engine;

@@ -22,6 +22,13 @@ pub const INDEX_STRIDE_BYTES: u64 = 4096;
 /// small, busy ones pay for space rarely.
 pub const ALLOCATION_STEPS: [u64; 5] = [64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
 
+/// The commit journal is made of so many segments at most: while the newest fills up, what the others hold
+/// becomes durable elsewhere, and they go.
+pub const JOURNAL_SEGMENTS: u64 = 4;
+/// The largest group that goes through the commit journal, in bytes. What is larger is worth a sync of its
+/// own, and writing it twice would cost more than that.
+pub const JOURNAL_GROUP_BYTES_MAX: u64 = 64 << 10;
+
 /// One hour, in ms.
 pub const HOUR_MS: u64 = 3_600_000;
 /// The shortest retention, in ms: one day. Source: Kinesis keeps records for at least 24 hours.

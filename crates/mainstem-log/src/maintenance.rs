@@ -199,7 +199,7 @@ impl Keeper {
                     writer.sync_index(lag_max);
                 }
                 if close && !is_planted(Defect::IdleFilesKept) {
-                    writer.close_files();
+                    writer.rest()?;
                 }
                 Ok(())
             });

@@ -105,4 +105,6 @@ pub struct EngineMetrics {
     pub sync_threads: u64,
     /// Maintenance passes that deleted nothing because the clocks disagreed.
     pub clock_holds: u64,
+    /// Groups made durable in the commit journal, and not by a sync of their own segment.
+    pub journaled_groups: u64,
 }

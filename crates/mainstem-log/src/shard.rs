@@ -17,6 +17,8 @@ use crate::config::{AppendOptions, PoisonHook, ShardOptions, check_retention_ms}
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::Files;
+use crate::journal::commit::Journal;
+use crate::journal::lane::Lane;
 use crate::limits::{
     BATCH_SEGMENT_FRACTION, RECORD_SEGMENT_FRACTION, RETENTION_MS_MIN, SHARD_NAME_BYTES_MAX,
 };
@@ -126,6 +128,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     pub(crate) fate: Arc<EngineFate>,
     pub(crate) on_poison: Option<PoisonHook>,
+    /// None for the journal itself.
+    pub(crate) journal: Option<Arc<Journal>>,
 }
 
 /// Connects a committer with the rest of its shard and engine.
@@ -207,6 +211,9 @@ impl ShardState {
             shard: name.to_string(),
             source: Arc::new(damage),
         });
+        let journal = shared.journal.as_ref();
+        let lane = journal.map(|journal| Lane::new(Arc::clone(journal), name.to_string()));
+        let dirt = lane.as_ref().map(|lane| Arc::clone(&lane.dirt));
         let writer = ShardWriter {
             name: name.to_string(),
             dir,
@@ -219,12 +226,16 @@ impl ShardState {
             counters: Arc::clone(&counters),
             pool: Arc::clone(&shared.pool),
             pace: Pace::default(),
+            lane,
         };
         let budgets = [
             Arc::new(Budget::new(options.queued_bytes_max)),
             Arc::clone(&shared.budget),
         ];
         Arc::new_cyclic(|shard| {
+            if let Some(dirt) = &dirt {
+                dirt.belongs_to(Weak::clone(shard));
+            }
             let link = Link {
                 shard: Weak::clone(shard),
                 pool: Arc::clone(&shared.pool),
@@ -343,6 +354,11 @@ impl ShardState {
         if result.is_err() {
             self.counters.refused.add(1);
         }
+    }
+
+    /// Appends one record, as the engine does to the logs that are its own.
+    pub(crate) fn append_bytes(&self, payload: &[u8]) -> Result<Appended, LogError> {
+        self.append(Source::one(payload)?, AppendOptions::default(), true)
     }
 
     fn append(
@@ -483,8 +499,7 @@ impl Shard {
     /// # Errors
     /// As [`Shard::append`].
     pub fn append_one(&self, payload: &[u8]) -> Result<Appended, LogError> {
-        self.state
-            .append(Source::one(payload)?, AppendOptions::default(), true)
+        self.state.append_bytes(payload)
     }
 
     /// As [`Shard::append`], but refuses at once where that would wait for room in the queue. It

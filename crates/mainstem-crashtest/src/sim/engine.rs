@@ -67,7 +67,7 @@ impl Workload for Plan {
     }
 
     fn recover(&self, run: &Run, world: &Sim, at: u64, tally: &Tally) -> Result<Recovered, String> {
-        let recovered = judge::recover(&run.history, world, at, &self.shard_options())?;
+        let recovered = judge::recover(&run.history, world, at, &self.setup())?;
         bounded(self, &recovered, tally)?;
         Ok(recovered)
     }
@@ -82,7 +82,7 @@ impl Workload for Plan {
         mut rng: Rng,
     ) -> Result<Run, String> {
         let history = run.history.of_survivors(at, &recovered.found);
-        let mut next = Run::resume(world.clone(), history, recovered, self.shard_options());
+        let mut next = Run::resume(world.clone(), history, recovered, self.setup());
         world.set_capacity(CAPACITY);
         for _ in 0..rng.pick(&[1, 2, 5, 40]) {
             let shard = usize::try_from(rng.below(2)).unwrap_or(0);
@@ -111,7 +111,7 @@ impl Faulty for Plan {
     }
 
     fn judge(&self, run: &Run, world: &Sim, at: u64) -> Result<(), String> {
-        judge::recover(&run.history, world, at, &self.shard_options()).map(drop)
+        judge::recover(&run.history, world, at, &self.setup()).map(drop)
     }
 
     fn begin_again(run: &mut Run) -> Result<(), String> {

@@ -13,9 +13,44 @@ use super::history::{Accepted, History, Life, Presence};
 /// The data directory in simulated machines.
 pub(super) const DIR: &str = "/data";
 
+/// How an engine and its shards are opened.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) shard: ShardOptions,
+    /// The size of the commit journal that every group goes through that it can take; 0 for none.
+    pub(super) journal_bytes: u64,
+}
+
+impl Setup {
+    /// Tells the machine what may be readable when.
+    pub(super) fn prepare(&self, sim: &Sim) {
+        if self.journal_bytes > 0 {
+            // The journal vouches for the others.
+            sim.set_published_check(is_of_journal);
+        }
+    }
+
+    pub(super) fn open(&self, env: &Env) -> Result<Engine, LogError> {
+        open_with(env, self.journal_bytes)
+    }
+}
+
+fn is_of_journal(path: &Path) -> bool {
+    let is_segment = path.extension().is_some_and(|it| it == "seg");
+    is_segment && path.starts_with(Path::new(DIR).join(mainstem_log::format::names::JOURNAL))
+}
+
 /// Opens an engine in which nothing happens that was not asked for.
 pub(crate) fn open(env: &Env) -> Result<Engine, LogError> {
+    open_with(env, 0)
+}
+
+fn open_with(env: &Env, journal_bytes: u64) -> Result<Engine, LogError> {
     let mut options = EngineOptions::default();
+    if journal_bytes > 0 {
+        options.journal.commits_min = 1;
+        options.journal.bytes_max = journal_bytes;
+    }
     options.maintenance = Maintenance::ByCaller;
     options.read_mode = ReadMode::Mapped;
     Engine::open(env, Path::new(DIR), options)
@@ -146,14 +181,15 @@ pub(super) fn recover(
     history: &History,
     sim: &Sim,
     at: u64,
-    options: &ShardOptions,
+    setup: &Setup,
 ) -> Result<Recovered, String> {
     sim.set_now(history.now_at(at));
-    let engine = open(&sim.env()).map_err(|error| format!("engine: {error:?}"))?;
+    setup.prepare(sim);
+    let engine = setup.open(&sim.env()).map_err(|error| format!("engine: {error:?}"))?;
     let (mut shards, mut founds) = (Vec::new(), Vec::new());
     for log in &history.logs {
         let (lives, presence) = log.lives_at(at);
-        let (shard, found) = match engine.shard(&shard_name(log.name)?, options.clone()) {
+        let (shard, found) = match engine.shard(&shard_name(log.name)?, setup.shard.clone()) {
             Ok(shard) => {
                 let (number, found) = which(history, &lives, &shard, at, sim.now().0)?;
                 let life = log.lives.get(number);

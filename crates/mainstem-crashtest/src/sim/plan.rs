@@ -6,12 +6,13 @@ use std::str::FromStr;
 use mainstem_log::ShardOptions;
 use mainstem_log::limits::{HOUR_MS, RETENTION_MS_MIN};
 
+use super::judge::Setup;
 use super::rng::Rng;
 use super::step::{SHARDS, Step, Way};
 
 /// What is done to an engine, in order.
 ///
-/// Written on a line: `SEED/SEGMENT_BYTES: STEP STEP ...`.
+/// Written on a line: `SEED/SEGMENT_BYTES/JOURNAL_BYTES: STEP STEP ...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a plan is what stands in it")]
 pub struct Plan {
@@ -19,6 +20,8 @@ pub struct Plan {
     pub seed: u64,
     /// At how many bytes a segment is rolled.
     pub segment_bytes: u64,
+    /// The size of the commit journal that every group goes through that it can take; 0 for none.
+    pub journal_bytes: u64,
     /// What is done.
     pub steps: Vec<Step>,
 }
@@ -55,15 +58,29 @@ impl Plan {
                 .filter_map(|(extra, is_on)| is_on.then_some(extra))
                 .collect(),
         };
+        // Zeros ahead of the journal's data would come when they please.
+        let journal_bytes = if is_busy || seed % 4 == 0 {
+            0
+        } else {
+            rng.pick(&[16 << 10, 32 << 10, 64 << 10])
+        };
         Self {
             seed,
             segment_bytes,
+            journal_bytes,
             steps: (0..steps)
                 .map(|number| match number {
                     0 if is_busy => Step::Busy(0, BUSY_AFTER, 0),
                     _ => style.step(&mut rng),
                 })
                 .collect(),
+        }
+    }
+
+    pub(super) fn setup(&self) -> Setup {
+        Setup {
+            shard: self.shard_options(),
+            journal_bytes: self.journal_bytes,
         }
     }
 
@@ -193,7 +210,11 @@ impl Style {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}:", self.seed, self.segment_bytes)?;
+        write!(
+            f,
+            "{}/{}/{}:",
+            self.seed, self.segment_bytes, self.journal_bytes
+        )?;
         self.steps.iter().try_for_each(|step| write!(f, " {step}"))
     }
 }
@@ -202,12 +223,14 @@ impl FromStr for Plan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || String::from("a plan is written SEED/SEGMENT_BYTES: STEP STEP ...");
+        let wrong = || String::from("a plan is written SEED/SEGMENT_BYTES/JOURNAL_BYTES: STEP STEP ...");
         let (head, steps) = text.split_once(':').ok_or_else(wrong)?;
-        let (seed, segment_bytes) = head.split_once('/').ok_or_else(wrong)?;
+        let (seed, sizes) = head.split_once('/').ok_or_else(wrong)?;
+        let (segment_bytes, journal_bytes) = sizes.split_once('/').unwrap_or((sizes, "0"));
         Ok(Self {
             seed: seed.trim().parse().map_err(|_| wrong())?,
             segment_bytes: segment_bytes.trim().parse().map_err(|_| wrong())?,
+            journal_bytes: journal_bytes.trim().parse().map_err(|_| wrong())?,
             steps: steps
                 .split_whitespace()
                 .map(str::parse)

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use mainstem_env::Env;
 use mainstem_env::sim::{OpKind, Sim, hooked};
-use mainstem_log::{Engine, LogError, Outcome, Shard, ShardOptions};
+use mainstem_log::{Engine, LogError, Outcome, Shard};
 
 use super::faulty::{Bomb, unless_ordered};
 use super::fuse::Fuse;
 use super::gate::Gate;
 use super::history::{History, Life, Presence};
-use super::judge;
+use super::judge::{self, Setup};
 use super::plan::Plan;
 use super::step::{Step, Way};
 use super::zeros::{OfProcess, Watch};
@@ -24,7 +24,7 @@ pub struct Run {
     pub sim: Sim,
     /// What was promised so far.
     pub history: History,
-    options: ShardOptions,
+    setup: Setup,
     /// Goes before the engine, which waits for zeros that are held.
     pub(super) zeros: OfProcess,
     engine: Option<Engine>,
@@ -147,10 +147,12 @@ impl Run {
 
     fn new(plan: &Plan) -> Self {
         let sim = Sim::new(plan.seed);
+        let setup = plan.setup();
+        setup.prepare(&sim);
         Self {
             history: History::new(sim.now()),
             sim,
-            options: plan.shard_options(),
+            setup,
             zeros: OfProcess::default(),
             engine: None,
             shards: vec![None, None],
@@ -169,14 +171,14 @@ impl Run {
         sim: Sim,
         history: History,
         recovered: judge::Recovered,
-        options: ShardOptions,
+        setup: Setup,
     ) -> Self {
         Self {
             // Other payloads than those of the first run.
             unique: (1 << 63) | (sim.op_count() << 20),
             sim,
             history,
-            options,
+            setup,
             zeros: OfProcess::default(),
             engine: Some(recovered.engine),
             shards: recovered.shards,
@@ -208,7 +210,7 @@ impl Run {
     }
 
     fn open(&mut self) -> Done {
-        self.engine = Some(judge::open(&self.env())?);
+        self.engine = Some(self.setup.open(&self.env())?);
         Ok(())
     }
 
@@ -324,6 +326,7 @@ impl Run {
         // What the dead engine still does on its way out happens on the machine that is left behind.
         let dead = self.engine.take();
         self.sim = next;
+        self.setup.prepare(&self.sim);
         self.zeros = OfProcess::default();
         self.life_of_process = Arc::default();
         drop(dead);
@@ -348,7 +351,7 @@ impl Run {
         let (Some(engine), Some(log)) = (&self.engine, self.history.logs.get_mut(at)) else {
             return Ok(Err(LogError::Closed));
         };
-        let opened = engine.shard(&judge::shard_name(log.name)?, self.options.clone());
+        let opened = engine.shard(&judge::shard_name(log.name)?, self.setup.shard.clone());
         let now = self.sim.op_count();
         match opened {
             Ok(shard) => {
@@ -386,7 +389,7 @@ impl Run {
             return Ok(Err(LogError::Closed));
         };
         log.lives.push(Life::new(now));
-        let created = engine.create_shard(&judge::shard_name(log.name)?, self.options.clone());
+        let created = engine.create_shard(&judge::shard_name(log.name)?, self.setup.shard.clone());
         if let Ok(shard) = &created {
             log.created(self.sim.op_count());
             if let Some(place) = self.shards.get_mut(at) {

@@ -10,6 +10,7 @@ use crate::defect::{Defect, is_planted};
 use crate::files::Files;
 use crate::format::manifest::CleanShard;
 use crate::format::segment_header::PreviousSegment;
+use crate::journal::lane::Lane;
 use crate::metrics::ShardCounters;
 use crate::segment::active::{ActiveSegment, Birth};
 use crate::segment::prewrite::Pace;
@@ -33,6 +34,8 @@ pub(crate) struct ShardWriter {
     pub(crate) counters: Arc<ShardCounters>,
     pub(crate) pool: Arc<SyncPool>,
     pub(crate) pace: Pace,
+    /// The way into the commit journal; none for the journal itself.
+    pub(crate) lane: Option<Lane>,
 }
 
 /// Where the next group goes.
@@ -72,12 +75,12 @@ impl CommitSink for ShardWriter {
         }
         let data_bytes_max = self.options.segment_bytes;
         let first_ms = group.oldest_ms();
-        let active = self.active(first_ms)?;
+        let (active, lane) = self.active_and_lane(first_ms)?;
         match active.reserve(bytes, data_bytes_max) {
             Err(_) if is_planted(Defect::FullDiskAcknowledged) => return Ok(()),
             reserved => reserved?,
         }
-        active.commit(group)?;
+        active.commit(group, lane)?;
         let next = active.next;
         self.watermark.publish(next);
         self.counters.committed(group.records(), bytes);
@@ -90,6 +93,14 @@ impl ShardWriter {
     /// Returns the active segment, creating it if there is none. No record in it is to be older than
     /// `first_ms`.
     fn active(&mut self, first_ms: u64) -> Result<&mut ActiveSegment, CommitFailure> {
+        Ok(self.active_and_lane(first_ms)?.0)
+    }
+
+    /// As [`Self::active`], with the way into the journal.
+    fn active_and_lane(
+        &mut self,
+        first_ms: u64,
+    ) -> Result<(&mut ActiveSegment, Option<&mut Lane>), CommitFailure> {
         if let Place::Missing(successor) = &self.place {
             let birth = Birth {
                 base: successor.base,
@@ -103,13 +114,23 @@ impl ShardWriter {
             self.place = Place::Active(Box::new(active));
         }
         match &mut self.place {
-            Place::Active(active) => Ok(active),
+            Place::Active(active) => Ok((active, self.lane.as_mut())),
             Place::Missing(_) => Err(CommitFailure::Refused(crate::LogError::Closed)),
+        }
+    }
+
+    /// Makes durable in its segment what is so in the journal alone.
+    pub(crate) fn settle(&mut self) -> Result<(), CommitFailure> {
+        match (&mut self.place, &mut self.lane) {
+            (Place::Active(active), Some(lane)) => active.settle(lane),
+            _ => Ok(()),
         }
     }
 
     /// Seals the active segment. Its successor is created by the next group, or by [`Self::roll`].
     fn seal(&mut self) -> Result<(), CommitFailure> {
+        // A footer vouches for the data before it.
+        self.settle()?;
         let Place::Active(active) = &mut self.place else {
             return Ok(());
         };
@@ -120,6 +141,9 @@ impl ShardWriter {
             last_time_ms: active.newest_ms,
         };
         self.place = Place::Missing(successor);
+        if let Some(lane) = &mut self.lane {
+            lane.close_file();
+        }
         self.counters.rolled();
         Ok(())
     }
@@ -194,8 +218,18 @@ impl ShardWriter {
         self.close_files();
     }
 
+    /// Gives up the descriptors of a shard that rests, with all of it durable in its segments.
+    pub(crate) fn rest(&mut self) -> Result<(), CommitFailure> {
+        self.settle()?;
+        self.close_files();
+        Ok(())
+    }
+
     /// Gives up the descriptors; they are opened again when needed.
-    pub(crate) fn close_files(&mut self) {
+    fn close_files(&mut self) {
+        if let Some(lane) = &mut self.lane {
+            lane.close_file();
+        }
         if let Place::Active(active) = &mut self.place {
             active.close_files();
         }
@@ -204,6 +238,7 @@ impl ShardWriter {
     /// Returns what an orderly close writes down about this shard, everything durable.
     pub(crate) fn clean(&mut self, now_ms: u64) -> Result<CleanShard, CommitFailure> {
         self.active(now_ms)?;
+        self.settle()?;
         self.sync_index(1);
         let Place::Active(active) = &mut self.place else {
             return Err(CommitFailure::Refused(crate::LogError::Closed));
@@ -214,8 +249,7 @@ impl ShardWriter {
         } else {
             active.header.created_ms
         };
-        active.close_files();
-        Ok(CleanShard {
+        let clean = CleanShard {
             name: self.name.clone(),
             segment: active.header.base,
             data_end: active.data_end,
@@ -223,6 +257,8 @@ impl ShardWriter {
             last_time_ms,
             oldest_ms: active.oldest_ms,
             chain: active.chain,
-        })
+        };
+        self.close_files();
+        Ok(clean)
     }
 }

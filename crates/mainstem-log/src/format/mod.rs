@@ -5,6 +5,7 @@
 //! * [`names`] builds and parses file names.
 //! * [`segment_header`], [`group_header`], [`frame`] and [`footer`] make up a segment file.
 //! * [`index_entry`] is what an `.idx` file and the index block of a sealed segment consist of.
+//! * [`journal_entry`] is a record of the commit journal.
 //! * [`manifest`] holds the two files of the data directory: `ENGINE` and `CLEAN`.
 
 pub mod checksum;
@@ -12,6 +13,7 @@ pub mod footer;
 pub mod frame;
 pub mod group_header;
 pub mod index_entry;
+pub mod journal_entry;
 pub mod manifest;
 pub mod names;
 pub mod segment_header;

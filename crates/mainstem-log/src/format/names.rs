@@ -10,6 +10,10 @@ pub const ENGINE: &str = "ENGINE";
 pub const CLEAN: &str = "CLEAN";
 /// The directory that holds one directory per shard.
 pub const SHARDS: &str = "shards";
+/// The directory of the commit journal, while there is one.
+pub const JOURNAL: &str = "journal";
+/// The directory of a commit journal that is being removed.
+pub const JOURNAL_LEAVING: &str = "journal.leaving";
 
 const SEGMENT_SUFFIX: &str = ".seg";
 const INDEX_SUFFIX: &str = ".idx";

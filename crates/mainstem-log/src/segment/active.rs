@@ -18,6 +18,7 @@ use crate::format::group_header::GROUP_HEADER_BYTES;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
 use crate::format::names;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
+use crate::journal::lane::Lane;
 use crate::limits::{ALLOCATION_STEPS, INDEX_STRIDE_BYTES};
 use crate::seq::SeqNo;
 
@@ -45,6 +46,8 @@ pub(crate) struct ActiveSegment {
     indexed_upto: u64,
     /// The last group, if there is one and it is known.
     last_group: Option<IndexEntry>,
+    /// The data end that the index was last told.
+    recorded_end: u64,
     /// Entries of the group being written; kept for its memory.
     due: Vec<IndexEntry>,
 }
@@ -200,6 +203,7 @@ impl ActiveSegment {
             prewritten: 0,
             indexed_upto,
             last_group: tail.last_group,
+            recorded_end: tail.data_end,
             due: Vec::new(),
         }
     }
@@ -251,8 +255,19 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes the group after the last one and syncs it; then lets readers see it.
-    pub(crate) fn commit(&mut self, group: &mut Group) -> Result<(), CommitFailure> {
+    /// Writes the group after the last one and makes it durable, here or in the journal that `lane` leads
+    /// to; then lets readers see it.
+    pub(crate) fn commit(
+        &mut self,
+        group: &mut Group,
+        mut lane: Option<&mut Lane>,
+    ) -> Result<(), CommitFailure> {
+        let _under_way = lane.as_ref().map(|lane| lane.enter());
+        let mut goes_through_journal = false;
+        if let Some(lane) = &mut lane {
+            lane.check()?;
+            goes_through_journal = lane.is_open_for(group.byte_len(), self.segment.path());
+        }
         let file = self.file().map_err(refused)?;
         let (start, base, created_ms) = (self.data_end, self.header.base, self.header.created_ms);
         let (oldest_ms, newest_ms) = (group.oldest_ms(), group.newest_ms());
@@ -316,16 +331,18 @@ impl ActiveSegment {
         if is_planted(Defect::EndBeforeSync) {
             self.segment.publish(end, oldest_ms, newest_ms, &[]);
         }
-        let is_skipped = is_planted(Defect::SyncSkipped)
-            || (is_planted(Defect::SyncSkippedMostly) && start % 32 != 0);
-        let mut synced = if is_skipped { Ok(()) } else { file.sync_data() };
-        if is_planted(Defect::FailedSyncRetried) && synced.is_err() {
-            synced = file.sync_data();
+        let is_in_journal = match &mut lane {
+            Some(lane) if goes_through_journal => {
+                lane.append(&self.segment, base, self.header.salt, start, bytes)?
+            }
+            _ => false,
+        };
+        if !is_in_journal {
+            sync(&*file, start).map_err(fatal)?;
+            if let Some(lane) = &lane {
+                lane.settled();
+            }
         }
-        if is_planted(Defect::FailedSyncIgnored) {
-            synced = Ok(());
-        }
-        synced.map_err(fatal)?;
 
         self.chain = chain;
         let target = Target::LastGroup;
@@ -339,9 +356,34 @@ impl ActiveSegment {
         self.newest_ms = newest_ms;
         self.segment
             .publish(self.data_end, self.oldest_ms, self.newest_ms, &self.due);
+        // Where the data ends is worth no write of its own when many shards commit: it is written with the
+        // next entry, or when the index is synced.
+        if !is_in_journal || !self.due.is_empty() {
+            self.record_ends();
+        }
+        Ok(())
+    }
+
+    /// Writes to the index what is due, and where the data ends.
+    fn record_ends(&mut self) {
         let ends = self.ends();
         self.index
             .record(&self.files, &self.due, ends, self.header.salt);
+        self.due.clear();
+        self.recorded_end = self.data_end;
+    }
+
+    /// Makes durable here what is so only in the journal that `lane` leads to.
+    pub(crate) fn settle(&mut self, lane: &mut Lane) -> Result<(), CommitFailure> {
+        lane.check()?;
+        if !lane.is_dirty() {
+            return Ok(());
+        }
+        let file = self.file().map_err(refused)?;
+        let path = self.segment.path();
+        let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
+        file.sync_data().map_err(fatal)?;
+        lane.settled();
         Ok(())
     }
 
@@ -404,6 +446,9 @@ impl ActiveSegment {
 
     /// Makes the index durable, so that recovery need not read what it covers.
     pub(crate) fn sync_index(&mut self) {
+        if self.recorded_end < self.data_end {
+            self.record_ends();
+        }
         self.index.sync(&self.files, self.data_end);
     }
 
@@ -441,6 +486,20 @@ impl ActiveSegment {
             tracing::debug!(path = %self.index.path.display(), %error, "index file not removed");
         }
     }
+}
+
+/// Syncs the group at `start` of `file`.
+fn sync(file: &dyn File, start: u64) -> io::Result<()> {
+    let is_skipped = is_planted(Defect::SyncSkipped)
+        || (is_planted(Defect::SyncSkippedMostly) && !start.is_multiple_of(32));
+    let mut synced = if is_skipped { Ok(()) } else { file.sync_data() };
+    if is_planted(Defect::FailedSyncRetried) && synced.is_err() {
+        synced = file.sync_data();
+    }
+    if is_planted(Defect::FailedSyncIgnored) {
+        synced = Ok(());
+    }
+    synced
 }
 
 /// Where the data ends, and which is the last group before that.

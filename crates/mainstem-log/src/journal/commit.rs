@@ -1,0 +1,401 @@
+//! The journal while the engine is open.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use mainstem_env::{Elapsed, File};
+
+use super::lane::Dirt;
+use crate::append::budget::Budget;
+use crate::append::writer::ShardWriter;
+use crate::config::{JournalOptions, Maintenance, ShardOptions};
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::names;
+use crate::limits::{JOURNAL_GROUP_BYTES_MAX, JOURNAL_SEGMENTS, KEEP_UNTIL_TRIMMED};
+use crate::metrics::Counter;
+use crate::recovery;
+use crate::retention::trim;
+use crate::segment::shared::Segment;
+use crate::seq::SeqNo;
+use crate::shard::{EngineFate, ShardName, ShardState, Shared};
+use crate::sync::{Condvar, Mutex};
+use crate::sync_pool::SyncPool;
+
+/// The commit journal of an engine.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    /// The data directory.
+    data_dir: PathBuf,
+    options: JournalOptions,
+    is_automatic: bool,
+    /// What the journal's log gets: like a shard, but with no bounds that its shards' writers could wait
+    /// for while they wait for it, and with a thread of its own for the zeros ahead of it.
+    shared: Shared,
+    me: Weak<Self>,
+    /// Commits at work at the moment.
+    under_way: Arc<AtomicUsize>,
+    slot: RwLock<Slot>,
+    is_taking: AtomicBool,
+    /// Shards that may need the journal.
+    dirty: Mutex<Vec<Arc<Dirt>>>,
+    /// Held by whoever syncs segments and deletes what is not needed.
+    tidying: Mutex<()>,
+    /// Bytes put into it since it was tidied, and those that were left then.
+    stored: AtomicU64,
+    idle: Mutex<Idle>,
+    groups: Counter,
+    tidier: Mutex<Tidier>,
+    asked: Condvar,
+}
+
+#[derive(Debug)]
+enum Slot {
+    /// There is none; the next commit that wants one creates it.
+    None,
+    /// Being created or given up.
+    Changing,
+    Open(Arc<ShardState>),
+    /// There is one that is of no more use to this process.
+    Ended,
+}
+
+/// Since when nothing was put into the journal.
+#[derive(Debug, Default)]
+struct Idle {
+    groups: u64,
+    since: Option<Elapsed>,
+}
+
+/// The thread that tidies.
+#[derive(Debug, Default)]
+struct Tidier {
+    is_asked: bool,
+    is_stopped: bool,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// A commit at work.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns the name under which the journal's log is known; its directory is not among the shards'.
+pub(super) fn log_name() -> Result<ShardName, LogError> {
+    ShardName::new(names::JOURNAL)
+}
+
+/// Returns what the journal's log gets from its engine.
+pub(super) fn shared_for_log(files: Arc<Files>, fate: Arc<EngineFate>) -> Shared {
+    Shared {
+        files,
+        pool: Arc::new(SyncPool::new(1)),
+        budget: Arc::new(Budget::new(u64::MAX)),
+        fate,
+        on_poison: None,
+        journal: None,
+    }
+}
+
+/// Returns how the journal's log works.
+pub(super) fn log_options(options: &JournalOptions) -> ShardOptions {
+    ShardOptions {
+        retention_ms: KEEP_UNTIL_TRIMMED,
+        segment_bytes: options.bytes_max / JOURNAL_SEGMENTS,
+        queued_bytes_max: u64::MAX,
+        ..ShardOptions::default()
+    }
+}
+
+impl Journal {
+    pub(crate) fn new(
+        data_dir: PathBuf,
+        files: Arc<Files>,
+        fate: Arc<EngineFate>,
+        options: JournalOptions,
+        maintenance: Maintenance,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            data_dir,
+            options,
+            is_automatic: matches!(maintenance, Maintenance::EveryMs(_)),
+            shared: shared_for_log(files, fate),
+            me: Weak::clone(me),
+            under_way: Arc::default(),
+            slot: RwLock::new(Slot::None),
+            is_taking: AtomicBool::new(true),
+            dirty: Mutex::default(),
+            tidying: Mutex::default(),
+            stored: AtomicU64::new(0),
+            idle: Mutex::default(),
+            groups: Counter::default(),
+            tidier: Mutex::default(),
+            asked: Condvar::new(),
+        })
+    }
+
+    pub(super) fn files(&self) -> &Arc<Files> {
+        &self.shared.files
+    }
+
+    /// Returns how many groups were made durable in the journal.
+    pub(crate) fn groups(&self) -> u64 {
+        self.groups.value()
+    }
+
+    /// Counts a commit for as long as the value lives.
+    pub(super) fn enter(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(&self.under_way))
+    }
+
+    /// Returns whether a group of `bytes` should go through the journal: enough commits are under way
+    /// to share its sync, and there is room.
+    pub(super) fn wants(&self, bytes: u64) -> bool {
+        let least = self.options.commits_min;
+        least > 0
+            && self.under_way.load(Ordering::Relaxed) >= least
+            && bytes <= JOURNAL_GROUP_BYTES_MAX
+            && bytes <= self.options.bytes_max / JOURNAL_SEGMENTS / 8
+            && self.stored.load(Ordering::Relaxed) < self.options.bytes_max
+            && self.is_taking.load(Ordering::Relaxed)
+    }
+
+    /// Returns the journal's log, if it takes appends; creates it if there is none.
+    pub(super) fn current(&self) -> Option<Arc<ShardState>> {
+        match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
+            Slot::Open(log) => return log.is_writable().then(|| Arc::clone(log)),
+            Slot::Changing | Slot::Ended => return None,
+            Slot::None => {}
+        }
+        self.swap(|slot| matches!(slot, Slot::None).then_some(Slot::Changing))?;
+        // Others sync their segments meanwhile.
+        let created = self.create();
+        if let Err(error) = &created {
+            tracing::warn!(%error, "no commit journal; shards are synced one by one");
+        }
+        let log = created.ok();
+        self.set(log.clone().map_or(Slot::Ended, Slot::Open));
+        log
+    }
+
+    /// Puts what `change` returns into the slot, and returns what was there; `None` if it returns none.
+    fn swap(&self, change: impl FnOnce(&Slot) -> Option<Slot>) -> Option<Slot> {
+        let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        let new = change(&slot)?;
+        Some(std::mem::replace(&mut *slot, new))
+    }
+
+    fn set(&self, slot: Slot) {
+        self.is_taking
+            .store(!matches!(slot, Slot::Ended), Ordering::Relaxed);
+        self.swap(|_| Some(slot));
+    }
+
+    /// Creates the journal's log.
+    ///
+    /// # Durability
+    /// On `Ok` its directory and first segment survive a power cut.
+    fn create(&self) -> Result<Arc<ShardState>, LogError> {
+        let fs = &self.files().env.fs;
+        let dir = self.data_dir.join(names::JOURNAL);
+        fs.create_dir(&dir).map_err(LogError::io("create", &dir))?;
+        fs.sync_dir(&self.data_dir)
+            .map_err(LogError::io("sync", &self.data_dir))?;
+        let options = log_options(&self.options).validated()?;
+        let name = log_name()?;
+        let site = ShardState::site(&self.shared, &dir, &name, &options);
+        let opened = recovery::open::open(&site, None)?;
+        let log = ShardState::new(&self.shared, name, dir, options, opened);
+        let created = log
+            .committer
+            .try_exclusive(|writer| writer.roll_by_age(log.now_ms(), 0));
+        created.unwrap_or(Ok(false))?;
+        if self.is_automatic {
+            self.start_tidier()?;
+        }
+        Ok(log)
+    }
+
+    fn start_tidier(&self) -> Result<(), LogError> {
+        let mut tidier = self.tidier.lock();
+        if tidier.thread.is_some() || tidier.is_stopped {
+            return Ok(());
+        }
+        let Some(journal) = self.me.upgrade() else {
+            return Ok(());
+        };
+        let thread = std::thread::Builder::new()
+            .name("mainstem-journal".to_owned())
+            .spawn(move || {
+                while journal.rest() {
+                    journal.tidy();
+                }
+            })
+            .map_err(LogError::io("start the tidying of", names::JOURNAL))?;
+        tidier.thread = Some(thread);
+        Ok(())
+    }
+
+    /// Waits until there is something to tidy; returns whether to go on.
+    fn rest(&self) -> bool {
+        let mut tidier = self.tidier.lock();
+        while !tidier.is_asked && !tidier.is_stopped {
+            tidier = self.asked.wait(tidier);
+        }
+        tidier.is_asked = false;
+        !tidier.is_stopped
+    }
+
+    /// Notes that `dirt` needs the journal from `first` on.
+    pub(super) fn note_dirty(
+        &self,
+        dirt: &Arc<Dirt>,
+        first: SeqNo,
+        file: &Arc<dyn File>,
+        segment: &Arc<Segment>,
+    ) {
+        if dirt.add(first, file, segment) {
+            self.dirty.lock().push(Arc::clone(dirt));
+        }
+    }
+
+    /// Counts a group of `bytes` that went through the journal.
+    pub(super) fn count(&self, bytes: usize) {
+        self.groups.add(1);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let stored = self.stored.fetch_add(bytes, Ordering::Relaxed);
+        let step = self.options.bytes_max / JOURNAL_SEGMENTS;
+        if self.is_automatic && stored / step != stored.saturating_add(bytes) / step {
+            self.tidier.lock().is_asked = true;
+            self.asked.notify_one();
+        }
+    }
+
+    /// Syncs the segments of those who need an older segment of the journal than the newest, and deletes
+    /// what nobody needs any more. What fails is tried again next time; until then the journal keeps
+    /// what it has.
+    pub(crate) fn tidy(&self) {
+        let _tidying = self.tidying.lock();
+        let log = match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
+            Slot::Open(log) => Arc::clone(log),
+            Slot::None | Slot::Changing | Slot::Ended => return,
+        };
+        // Before the list is looked at: who is put on it later needs nothing before this.
+        let newest = log.segments.snapshot().last().map(|newest| newest.base);
+        let Some(newest) = newest else { return };
+        self.flush(newest);
+        let needed = self.needed_from().map_or(newest, |first| first.min(newest));
+        if let Err(error) = trim::trim_before(&log, needed) {
+            tracing::warn!(%error, "cannot delete what the commit journal needs no more; will try again");
+        }
+        let left = log.segments.snapshot();
+        let sizes = left.iter().filter_map(|segment| segment.durable_end().ok());
+        self.stored.store(sizes.sum(), Ordering::Relaxed);
+    }
+
+    /// Syncs the segments of those who need the journal from before `before`.
+    fn flush(&self, before: SeqNo) {
+        let dirty = self.dirty.lock().clone();
+        for dirt in &dirty {
+            if dirt.first().is_some_and(|first| first < before) {
+                dirt.flush();
+            }
+        }
+    }
+
+    /// Returns from where on the journal is needed, if it is, and forgets about those who do not.
+    fn needed_from(&self) -> Option<SeqNo> {
+        let mut dirty = self.dirty.lock();
+        dirty.retain(|dirt| dirt.stays_listed());
+        dirty.iter().filter_map(|dirt| dirt.first()).min()
+    }
+
+    /// Tidies, and gives the journal up once nothing was put into it for `idle_ms`.
+    pub(crate) fn maintain(&self, now: Elapsed, idle_ms: u64) {
+        self.tidy();
+        let is_idle = {
+            let groups = self.groups();
+            let mut idle = self.idle.lock();
+            if idle.groups != groups || idle.since.is_none() {
+                *idle = Idle {
+                    groups,
+                    since: Some(now),
+                };
+            }
+            let since = idle.since.unwrap_or(now);
+            now.since(since).as_millis() >= u128::from(idle_ms)
+        };
+        if is_idle {
+            self.give_up();
+        }
+    }
+
+    /// Ends the journal's work: for good if anything depends on it afterwards, and otherwise until it is
+    /// wanted again.
+    fn give_up(&self) {
+        let open = |slot: &Slot| matches!(slot, Slot::Open(_)).then_some(Slot::Changing);
+        let Some(Slot::Open(log)) = self.swap(open) else {
+            return;
+        };
+        // What was taken is settled then, and who comes later syncs the segment.
+        log.committer.close(LogError::Closed, ShardWriter::quiesce);
+        log.watermark.end(LogError::Closed);
+        log.trimming.lock().end();
+        let _tidying = self.tidying.lock();
+        self.flush(SeqNo(u64::MAX));
+        if self.needed_from().is_some() {
+            self.set(Slot::Ended);
+            return;
+        }
+        match remove(self.files(), &self.data_dir) {
+            Ok(()) => {
+                self.stored.store(0, Ordering::Relaxed);
+                self.set(Slot::None);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot remove the commit journal; the next opening will");
+                self.set(Slot::Ended);
+            }
+        }
+    }
+
+    /// Ends the journal with its engine, when all shards are closed. What is still needed of it stays
+    /// for the next opening.
+    pub(crate) fn close(&self) {
+        let thread = {
+            let mut tidier = self.tidier.lock();
+            tidier.is_stopped = true;
+            tidier.thread.take()
+        };
+        self.asked.notify_all();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that tidies the commit journal had panicked");
+        }
+        self.give_up();
+        self.shared.pool.stop();
+    }
+}
+
+/// Removes the journal in `data_dir`, nothing in which is needed any more.
+///
+/// # Durability
+/// On `Ok` it is gone after a power cut too. After a power cut before that, or an error, it is whole or
+/// gone.
+pub(super) fn remove(files: &Files, data_dir: &std::path::Path) -> Result<(), LogError> {
+    let fs = &files.env.fs;
+    let leaving = data_dir.join(names::JOURNAL_LEAVING);
+    let dir = data_dir.join(names::JOURNAL);
+    crate::engine::remove_leaving(&**fs, data_dir, &leaving)?;
+    fs.rename(&dir, &leaving)
+        .map_err(LogError::io("rename", &dir))?;
+    crate::engine::remove_leaving(&**fs, data_dir, &leaving)
+}

@@ -1,0 +1,231 @@
+//! A shard's way into the journal.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use mainstem_env::{File, OpenMode};
+
+use super::commit::{Journal, UnderWay};
+use crate::append::committer::CommitFailure;
+use crate::defect::{Defect, is_planted};
+use crate::error::{LogError, Outcome};
+use crate::format::journal_entry::JournalEntry;
+use crate::segment::active::sync_failed;
+use crate::segment::shared::Segment;
+use crate::seq::SeqNo;
+use crate::shard::ShardState;
+use crate::sync::Mutex;
+
+/// A shard's way into the journal, in the hands of its writer.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) dirt: Arc<Dirt>,
+    shard: String,
+    /// A description of the active segment for the background to sync: what a sync fails at is told to
+    /// each description once. Opened before anything is written that is not synced at once, so that
+    /// no failure can go by unseen.
+    file: Option<Arc<dyn File>>,
+    /// What is being put into the journal; kept for its memory.
+    entry: Vec<u8>,
+}
+
+impl Lane {
+    pub(crate) fn new(journal: Arc<Journal>, shard: String) -> Self {
+        Self {
+            journal,
+            dirt: Arc::new(Dirt::default()),
+            shard,
+            file: None,
+            entry: Vec::new(),
+        }
+    }
+
+    /// Counts a commit for as long as the value lives.
+    pub(crate) fn enter(&self) -> UnderWay {
+        self.journal.enter()
+    }
+
+    /// Answers why nothing may be appended, if a sync in the background failed.
+    pub(crate) fn check(&self) -> Result<(), CommitFailure> {
+        self.dirt
+            .failure()
+            .map_or(Ok(()), |error| Err(CommitFailure::Fatal(error)))
+    }
+
+    /// Returns whether a group of `bytes` for the segment should go through the journal. To be asked
+    /// before it is written.
+    pub(crate) fn is_open_for(&mut self, bytes: u64, path: &std::path::Path) -> bool {
+        if !self.journal.wants(bytes) {
+            return false;
+        }
+        if self.file.is_none() {
+            // Without a descriptor to spare, the segment is synced as ever.
+            let open = self.journal.files().env.fs.open(path, OpenMode::ReadWrite);
+            self.file = open.ok();
+        }
+        self.file.is_some()
+    }
+
+    /// Makes a group that is written to its segment durable in the journal. `false` if the journal
+    /// does not take it: then nothing of it is in there.
+    pub(crate) fn append(
+        &mut self,
+        segment: &Arc<Segment>,
+        base: SeqNo,
+        salt: crate::format::checksum::Salt,
+        position: u64,
+        group: &[u8],
+    ) -> Result<bool, CommitFailure> {
+        let (Some(file), Some(journal)) = (&self.file, self.journal.current()) else {
+            return Ok(false);
+        };
+        let entry = JournalEntry {
+            shard: &self.shard,
+            base,
+            salt,
+            position: u32::try_from(position).unwrap_or(u32::MAX),
+            group,
+        };
+        entry.encode_into(&mut self.entry);
+        // Before the journal has it: whoever trims the journal in between must know of it.
+        if !is_planted(Defect::JournalDirtForgotten) {
+            self.journal
+                .note_dirty(&self.dirt, journal.watermark.next(), file, segment);
+        }
+        match journal.append_bytes(&self.entry) {
+            Ok(_) => {
+                self.journal.count(group.len());
+                Ok(true)
+            }
+            Err(error) if error.outcome() == Outcome::NotApplied => Ok(false),
+            Err(error) => Err(CommitFailure::Fatal(error)),
+        }
+    }
+
+    /// Notes that all that was written to the active segment is durable there.
+    pub(crate) fn settled(&self) {
+        self.dirt.settle();
+    }
+
+    /// Returns whether something is durable in the journal alone.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirt.first().is_some()
+    }
+
+    /// Gives up the descriptor. Nothing may be durable in the journal alone.
+    pub(crate) fn close_file(&mut self) {
+        self.file = None;
+    }
+}
+
+/// What of a shard is durable in the journal alone.
+#[derive(Debug, Default)]
+pub(crate) struct Dirt {
+    state: Mutex<State>,
+    shard: OnceLock<Weak<ShardState>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What was written since the last sync.
+    pending: Option<Span>,
+    /// From where on the journal is needed until a sync that is under way ends well.
+    flushing: Option<SeqNo>,
+    is_listed: bool,
+    /// A sync failed: the journal is the only place that has it.
+    failed: Option<LogError>,
+}
+
+/// A part of the journal that is needed, and the segment that is to be synced.
+#[derive(Debug)]
+struct Span {
+    /// The journal is needed from here on.
+    first: SeqNo,
+    file: Arc<dyn File>,
+    segment: Arc<Segment>,
+}
+
+impl Dirt {
+    /// Says whose it is, once.
+    pub(crate) fn belongs_to(&self, shard: Weak<ShardState>) {
+        let _once = self.shard.set(shard);
+    }
+
+    /// Notes that something was written that the journal will have from `first` on; returns whether
+    /// this is to be put on the list of those who need the journal.
+    pub(super) fn add(&self, first: SeqNo, file: &Arc<dyn File>, segment: &Arc<Segment>) -> bool {
+        let mut state = self.state.lock();
+        if state.pending.is_none() {
+            state.pending = Some(Span {
+                first,
+                file: Arc::clone(file),
+                segment: Arc::clone(segment),
+            });
+        }
+        !std::mem::replace(&mut state.is_listed, true)
+    }
+
+    /// Returns from where on the journal is needed, if it is.
+    pub(super) fn first(&self) -> Option<SeqNo> {
+        let state = self.state.lock();
+        let pending = state.pending.as_ref().map(|span| span.first);
+        match (state.flushing, pending) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn failure(&self) -> Option<LogError> {
+        self.state.lock().failed.clone()
+    }
+
+    /// Notes that all that was written is durable in its segment.
+    fn settle(&self) {
+        let mut state = self.state.lock();
+        if state.failed.is_none() {
+            state.pending = None;
+        }
+    }
+
+    /// Takes this off the list if nothing needs the journal; returns whether it stays.
+    pub(super) fn stays_listed(&self) -> bool {
+        let mut state = self.state.lock();
+        state.is_listed = state.pending.is_some() || state.flushing.is_some();
+        state.is_listed
+    }
+
+    /// Syncs the segment. One at a time.
+    pub(super) fn flush(&self) {
+        let span = {
+            let mut state = self.state.lock();
+            if state.failed.is_some() {
+                return;
+            }
+            let span = state.pending.take();
+            state.flushing = span.as_ref().map(|span| span.first);
+            span
+        };
+        let Some(span) = span else { return };
+        let synced = if is_planted(Defect::JournalFlushSkipped) {
+            Ok(())
+        } else {
+            span.file.sync_data()
+        };
+        match synced {
+            Ok(()) => self.state.lock().flushing = None,
+            Err(error) => self.fail(sync_failed(&span.segment.path, error)),
+        }
+    }
+
+    /// A failed sync is final: what it was to write may be gone from memory. The journal keeps it.
+    fn fail(&self, error: LogError) {
+        self.state.lock().failed = Some(error.clone());
+        let shard = self.shard.get().and_then(Weak::upgrade);
+        if let Some(shard) = shard {
+            // Whoever commits at the moment is told by the next commit.
+            let _busy = shard
+                .committer
+                .try_exclusive(|_| Err::<(), _>(CommitFailure::Fatal(error)));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What a crash left in the journal goes into the segments it belongs to.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use mainstem_env::{File, OpenMode};
+
+use super::commit::{log_name, log_options, remove, shared_for_log};
+use crate::config::JournalOptions;
+use crate::defect::{Defect, is_planted};
+use crate::engine::remove_leaving;
+use crate::error::LogError;
+use crate::files::Files;
+use crate::format::checksum::Salt;
+use crate::format::journal_entry::JournalEntry;
+use crate::format::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::format::{ALIGNMENT, names};
+use crate::read::cursor::Start;
+use crate::read::record::Record;
+use crate::recovery;
+use crate::recovery::walk::{Expect, Place, Walker};
+use crate::segment::shared::read_footer;
+use crate::seq::SeqNo;
+use crate::shard::{EngineFate, Shard, ShardState};
+
+/// What a replay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replayed {
+    /// Groups written to their segments.
+    pub(crate) groups: u64,
+    /// Segments that were synced.
+    pub(crate) segments: u64,
+}
+
+/// Writes the groups in the journal of the data directory at `data_dir`, if there is one, to their
+/// segments, and removes it. To be called before any shard is opened.
+///
+/// # Durability
+/// On `Ok` every group is durable in its segment, and the journal is gone, both after a power cut too.
+/// After a power cut or an error before that, calling it again does the same.
+///
+/// # Errors
+/// [`LogError::Corrupt`] if the journal is damaged: which groups are lost with it is not known, so no
+/// shard can be trusted to be whole.
+pub(crate) fn replay(files: &Arc<Files>, data_dir: &Path) -> Result<Replayed, LogError> {
+    let fs = &files.env.fs;
+    let leaving = data_dir.join(names::JOURNAL_LEAVING);
+    remove_leaving(&**fs, data_dir, &leaving)?;
+    let dir = data_dir.join(names::JOURNAL);
+    let found = fs.metadata(&dir).map_err(LogError::io("look at", &dir))?;
+    if found.is_none() || is_planted(Defect::JournalNotReplayed) {
+        return Ok(Replayed::default());
+    }
+    let groups = read(files, &dir)?;
+    let mut replayed = Replayed::default();
+    for ((shard, base), entries) in &groups {
+        let dir = data_dir.join(names::SHARDS).join(shard);
+        let written = write(files, &dir, SeqNo(*base), entries)?;
+        replayed.groups = replayed.groups.saturating_add(written);
+        replayed.segments = replayed.segments.saturating_add(u64::from(written > 0));
+    }
+    remove(files, data_dir)?;
+    if replayed.groups > 0 {
+        tracing::info!(
+            groups = replayed.groups,
+            segments = replayed.segments,
+            "took over what the commit journal held"
+        );
+    }
+    Ok(replayed)
+}
+
+/// The entries of each segment, in order.
+type Groups = BTreeMap<(String, u64), Vec<Record>>;
+
+/// Reads the journal in `dir`, which is recovered as any shard is.
+fn read(files: &Arc<Files>, dir: &Path) -> Result<Groups, LogError> {
+    let shared = shared_for_log(Arc::clone(files), Arc::new(EngineFate::default()));
+    // Whatever the options were that it was written with, its segments are no larger than any can be.
+    let options = log_options(&JournalOptions::default()).validated()?;
+    let name = log_name()?;
+    let site = ShardState::site(&shared, dir, &name, &options);
+    let opened = recovery::open::open(&site, None)?;
+    if let Some(damage) = opened.damage {
+        return Err(damage);
+    }
+    if opened.segments.is_empty() {
+        return Ok(Groups::new());
+    }
+    let log = ShardState::new(&shared, name, dir.to_path_buf(), options, opened);
+    let groups = collect(&Shard::new(Arc::clone(&log)), dir);
+    log.committer.close(
+        LogError::Closed,
+        crate::append::writer::ShardWriter::quiesce,
+    );
+    shared.pool.stop();
+    groups
+}
+
+fn collect(log: &Shard, dir: &Path) -> Result<Groups, LogError> {
+    let mut groups = Groups::new();
+    let mut cursor = log.cursor(Start::Oldest)?;
+    while let Some(record) = cursor.next()? {
+        let record = record.keep();
+        let Some(entry) = JournalEntry::decode(record.payload()) else {
+            let what = format!("record {} is no entry of a commit journal", record.seq());
+            return Err(LogError::corrupt(dir, 0, what));
+        };
+        let segment = (entry.shard.to_owned(), entry.base.0);
+        groups.entry(segment).or_default().push(record);
+    }
+    Ok(groups)
+}
+
+/// Writes `entries` to the segment `base` of the shard in `dir` and makes them durable; returns how many
+/// there were for it. None if the segment, or the shard, is gone.
+fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u64, LogError> {
+    let fs = &files.env.fs;
+    let path = dir.join(names::segment(base));
+    let found = fs.metadata(&path).map_err(LogError::io("look at", &path))?;
+    if found.is_none() {
+        return Ok(0);
+    }
+    let file = fs
+        .open(&path, OpenMode::ReadWrite)
+        .map_err(LogError::io("open", &path))?;
+    let mut block = [0; SEGMENT_HEADER_BYTES];
+    file.read_at(&mut block, 0)
+        .map_err(LogError::io("read", &path))?;
+    let header = SegmentHeader::decode(&block).ok();
+    let len = file.len().map_err(LogError::io("measure", &path))?;
+    if header.is_none() && len <= SegmentHeader::data_start() {
+        // A shard of the same name was removed, and this one was never whole.
+        return Ok(0);
+    }
+    // Any other header that cannot be read was whole before the journal got its first group. It is found
+    // damaged later, and repaired; what belongs behind it is better there than nowhere.
+    let mut written = 0_u64;
+    let mut end = 0;
+    for record in entries {
+        let Some(entry) = JournalEntry::decode(record.payload()) else {
+            continue;
+        };
+        let is_stale = header.is_some_and(|header| header.salt != entry.salt);
+        let position = u64::from(entry.position);
+        if is_stale || holds_another_group(&*file, &path, &entry)? {
+            continue;
+        }
+        // Also where it is there already: it may be so in memory only, and marked clean by a sync that
+        // failed.
+        file.write_all_at(entry.group, position)
+            .map_err(LogError::io("write", &path))?;
+        let len = u64::try_from(entry.group.len()).unwrap_or(u64::MAX);
+        end = position.saturating_add(len).max(end);
+        written = written.saturating_add(1);
+    }
+    if written == 0 || is_planted(Defect::ReplayNotSynced) {
+        return Ok(written);
+    }
+    let is_sealed = match &header {
+        Some(header) => read_footer(&*file, &path, header)?.is_some(),
+        None => true,
+    };
+    // The length may be in memory only, too; but not that of a sealed segment, which must end with its
+    // footer at all times.
+    if !is_sealed {
+        let len = file.len().map_err(LogError::io("measure", &path))?.max(end);
+        file.truncate(len.saturating_add(ALIGNMENT))
+            .and_then(|()| file.truncate(len))
+            .map_err(LogError::io("set the length of", &path))?;
+    }
+    file.sync_all().map_err(LogError::io("sync", &path))?;
+    Ok(written)
+}
+
+/// Returns whether a whole group lies where `entry` belongs and is not the one in it.
+fn holds_another_group(
+    file: &dyn File,
+    path: &Path,
+    entry: &JournalEntry<'_>,
+) -> Result<bool, LogError> {
+    let mut there = vec![0; entry.group.len()];
+    let position = u64::from(entry.position);
+    let read = file
+        .read_at(&mut there, position)
+        .map_err(LogError::io("read", path))?;
+    if read == there.len() && there == entry.group {
+        return Ok(false);
+    }
+    let len = file.len().map_err(LogError::io("measure", path))?;
+    holds_a_group(file, path, entry.salt, position, len)
+}
+
+/// Returns whether a whole group lies at `position`, whatever it follows.
+fn holds_a_group(
+    file: &dyn File,
+    path: &Path,
+    salt: Salt,
+    position: u64,
+    end: u64,
+) -> Result<bool, LogError> {
+    let mut block = [0; crate::format::group_header::GROUP_HEADER_BYTES];
+    let read = file
+        .read_at(&mut block, position)
+        .map_err(LogError::io("read", path))?;
+    let header = block
+        .get(..read)
+        .and_then(|block| crate::format::group_header::GroupHeader::decode(block, salt));
+    let Some(header) = header else {
+        return Ok(false);
+    };
+    let expect = Expect {
+        first: header.first,
+        chain: None,
+    };
+    let mut walker = Walker::new(file, path, salt, end, Place { position, expect });
+    Ok(walker.next_group(None)?.is_ok())
+}
