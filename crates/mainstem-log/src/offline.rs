@@ -11,17 +11,21 @@ use crate::error::LogError;
 use crate::files::Files;
 use crate::format::manifest::{self, CleanShard, EngineId, ManifestError};
 use crate::format::names;
+use crate::journal::replay;
 use crate::recovery::repair::{self, Cut};
 use crate::recovery::verify::{self, SegmentReport, VerifyProgress};
 use crate::shard::ShardName;
 
-/// A data directory, locked, with no engine on it. Nothing is changed but by [`Offline::repair`].
+/// A data directory, locked, with no engine on it. Nothing is changed but by [`Offline::repair`] and
+/// [`Offline::set_journal_aside`], and that what a crash left in the commit journal goes to where it
+/// belongs, as at any opening.
 #[derive(Debug)]
 pub struct Offline {
     dir: PathBuf,
     files: Arc<Files>,
     /// What the last orderly close wrote down of each shard.
     clean: BTreeMap<String, CleanShard>,
+    journal_damage: Option<LogError>,
     _lock: Box<dyn LockHeld>,
 }
 
@@ -49,12 +53,41 @@ impl Offline {
         let id = open_identity(env, dir)?;
         let clean = read_clean(env, dir, id)?;
         let files = Arc::new(Files::new(env.clone(), ReadMode::Buffered, 1));
+        let journal_damage = match replay::replay(&files, dir) {
+            Ok(_) => None,
+            Err(damage @ LogError::Corrupt { .. }) => Some(damage),
+            Err(error) => return Err(error),
+        };
         Ok(Self {
             dir: dir.to_path_buf(),
             files,
             clean,
+            journal_damage,
             _lock: lock,
         })
+    }
+
+    /// Returns what is wrong with the commit journal that a crash left, if it is damaged. No engine opens
+    /// the directory then: records of any shard may be durable in the journal alone.
+    pub fn journal_damage(&self) -> Option<&LogError> {
+        self.journal_damage.as_ref()
+    }
+
+    /// Takes over what comes before the damage in the commit journal, and keeps the journal under another
+    /// name. Records that only the rest of it had are lost: the last ones of shards that were being written
+    /// to. Does nothing if it is not damaged.
+    ///
+    /// # Durability
+    /// On `Ok` the directory can be opened again, also after a crash.
+    ///
+    /// # Errors
+    /// [`LogError::Io`], [`LogError::StorageFull`].
+    pub fn set_journal_aside(&mut self) -> Result<(), LogError> {
+        if self.journal_damage.is_some() {
+            replay::set_aside(&self.files, &self.dir)?;
+            self.journal_damage = None;
+        }
+        Ok(())
     }
 
     /// Returns the names of all shards, sorted.

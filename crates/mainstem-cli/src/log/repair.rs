@@ -11,7 +11,7 @@ use super::Targets;
 /// Show what would have to be cut from a damaged log, and cut it if told to.
 ///
 /// Only damaged logs are touched. Each damaged file is kept beside the repaired one, with `.damaged`
-/// added to its name. Without --yes nothing is changed.
+/// added to its name. Without --yes nothing is cut.
 #[derive(Debug, Args)]
 pub(crate) struct Repair {
     #[command(flatten)]
@@ -23,9 +23,25 @@ pub(crate) struct Repair {
 
 impl Repair {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let (offline, shards) = self.targets.open()?;
+        let (mut offline, shards) = self.targets.open()?;
         let mut out = io::stdout().lock();
         let mut damaged = false;
+        if let Some(problem) = offline.journal_damage() {
+            damaged = true;
+            writeln!(out, "commit journal\n  found: {problem}")?;
+            writeln!(
+                out,
+                "  loses: the last records of any log, those that only the rest of the journal has"
+            )?;
+            if self.yes {
+                offline.set_journal_aside()?;
+                writeln!(
+                    out,
+                    "commit journal: what came before the damage is in the logs; it is kept as \
+                     journal.damaged"
+                )?;
+            }
+        }
         for shard in &shards {
             let cuts = offline.plan_repair(shard)?;
             if cuts.is_empty() {

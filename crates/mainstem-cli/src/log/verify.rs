@@ -24,6 +24,10 @@ impl Verify {
         let (offline, shards) = self.targets.open()?;
         let show_progress = io::stderr().is_terminal();
         let mut damaged = 0usize;
+        if let Some(problem) = offline.journal_damage() {
+            println!("commit journal: DAMAGED\n  {problem}");
+            damaged = 1;
+        }
         for shard in &shards {
             let mut progress = |at: mainstem_log::VerifyProgress| {
                 if show_progress {

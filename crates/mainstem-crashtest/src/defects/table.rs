@@ -70,6 +70,12 @@ fn of_log(defect: Defect) -> Setup {
     use Setup::{Faults, Own, Plan, Rot, Seeds};
     match defect {
         Defect::SyncSkipped | Defect::SyncSkippedMostly => Plan("1/4096: a.10 a.20 a.30 a.40"),
+        Defect::JournalNotReplayed => Plan("1/4096/32768: a.10 a.20"),
+        Defect::JournalDirtForgotten => Plan("1/4096/32768: a.10 r"),
+        Defect::JournalFlushSkipped => Plan(
+            "1/16384/16384: a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 m",
+        ),
+        Defect::ReplayNotSynced => Plan("1/4096/32768: a.10 k0 a.20"),
         Defect::SealNotSynced => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700"),
         Defect::IndexBeforeData
         | Defect::DurableUptoTooFar

@@ -33,7 +33,11 @@ pub fn plan(number: u64, length: u32) -> Option<Plan> {
     Some(Plan {
         seed: number,
         segment_bytes: 4096,
-        journal_bytes: if number.is_multiple_of(2) { 0 } else { 32 << 10 },
+        journal_bytes: if number.is_multiple_of(2) {
+            0
+        } else {
+            32 << 10
+        },
         steps: sequence(&alphabet(), number, length)?.concat(),
     })
 }

@@ -185,7 +185,9 @@ pub(super) fn recover(
 ) -> Result<Recovered, String> {
     sim.set_now(history.now_at(at));
     setup.prepare(sim);
-    let engine = setup.open(&sim.env()).map_err(|error| format!("engine: {error:?}"))?;
+    let engine = setup
+        .open(&sim.env())
+        .map_err(|error| format!("engine: {error:?}"))?;
     let (mut shards, mut founds) = (Vec::new(), Vec::new());
     for log in &history.logs {
         let (lives, presence) = log.lives_at(at);

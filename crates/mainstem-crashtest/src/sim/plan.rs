@@ -223,7 +223,8 @@ impl FromStr for Plan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || String::from("a plan is written SEED/SEGMENT_BYTES/JOURNAL_BYTES: STEP STEP ...");
+        let wrong =
+            || String::from("a plan is written SEED/SEGMENT_BYTES/JOURNAL_BYTES: STEP STEP ...");
         let (head, steps) = text.split_once(':').ok_or_else(wrong)?;
         let (seed, sizes) = head.split_once('/').ok_or_else(wrong)?;
         let (segment_bytes, journal_bytes) = sizes.split_once('/').unwrap_or((sizes, "0"));

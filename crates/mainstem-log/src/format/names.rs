@@ -15,6 +15,15 @@ pub const JOURNAL: &str = "journal";
 /// The directory of a commit journal that is being removed.
 pub const JOURNAL_LEAVING: &str = "journal.leaving";
 
+/// Returns the name of the directory of a commit journal that was damaged and is kept; `number` tells
+/// it from earlier ones.
+pub fn damaged_journal(number: u32) -> String {
+    match number {
+        0 => format!("{JOURNAL}{DAMAGED_SUFFIX}"),
+        number => format!("{JOURNAL}{DAMAGED_SUFFIX}.{number}"),
+    }
+}
+
 const SEGMENT_SUFFIX: &str = ".seg";
 const INDEX_SUFFIX: &str = ".idx";
 /// What follows a segment's name in that of a copy that a repair kept.

@@ -57,6 +57,8 @@ enum Slot {
     /// Being created or given up.
     Changing,
     Open(Arc<ShardState>),
+    /// It could not be created, and nothing depends on what there may be of it.
+    Failed,
     /// There is one that is of no more use to this process.
     Ended,
 }
@@ -171,7 +173,7 @@ impl Journal {
     pub(super) fn current(&self) -> Option<Arc<ShardState>> {
         match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(log) => return log.is_writable().then(|| Arc::clone(log)),
-            Slot::Changing | Slot::Ended => return None,
+            Slot::Changing | Slot::Failed | Slot::Ended => return None,
             Slot::None => {}
         }
         self.swap(|slot| matches!(slot, Slot::None).then_some(Slot::Changing))?;
@@ -181,7 +183,7 @@ impl Journal {
             tracing::warn!(%error, "no commit journal; shards are synced one by one");
         }
         let log = created.ok();
-        self.set(log.clone().map_or(Slot::Ended, Slot::Open));
+        self.set(log.clone().map_or(Slot::Failed, Slot::Open));
         log
     }
 
@@ -193,8 +195,10 @@ impl Journal {
     }
 
     fn set(&self, slot: Slot) {
-        self.is_taking
-            .store(!matches!(slot, Slot::Ended), Ordering::Relaxed);
+        self.is_taking.store(
+            !matches!(slot, Slot::Failed | Slot::Ended),
+            Ordering::Relaxed,
+        );
         self.swap(|_| Some(slot));
     }
 
@@ -285,7 +289,7 @@ impl Journal {
         let _tidying = self.tidying.lock();
         let log = match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(log) => Arc::clone(log),
-            Slot::None | Slot::Changing | Slot::Ended => return,
+            Slot::None | Slot::Changing | Slot::Failed | Slot::Ended => return,
         };
         // Before the list is looked at: who is put on it later needs nothing before this.
         let newest = log.segments.snapshot().last().map(|newest| newest.base);
@@ -317,8 +321,24 @@ impl Journal {
         dirty.iter().filter_map(|dirt| dirt.first()).min()
     }
 
+    /// Clears away what is left of an attempt to create the journal, so that it can be tried again.
+    fn forget_failure(&self) {
+        let failed = |slot: &Slot| matches!(slot, Slot::Failed).then_some(Slot::Changing);
+        if self.swap(failed).is_none() {
+            return;
+        }
+        let dir = self.data_dir.join(names::JOURNAL);
+        let cleared = match self.files().env.fs.metadata(&dir) {
+            Ok(None) => true,
+            Ok(Some(_)) => remove(self.files(), &self.data_dir).is_ok(),
+            Err(_) => false,
+        };
+        self.set(if cleared { Slot::None } else { Slot::Failed });
+    }
+
     /// Tidies, and gives the journal up once nothing was put into it for `idle_ms`.
     pub(crate) fn maintain(&self, now: Elapsed, idle_ms: u64) {
+        self.forget_failure();
         self.tidy();
         let is_idle = {
             let groups = self.groups();

@@ -52,14 +52,11 @@ pub(crate) fn replay(files: &Arc<Files>, data_dir: &Path) -> Result<Replayed, Lo
     if found.is_none() || is_planted(Defect::JournalNotReplayed) {
         return Ok(Replayed::default());
     }
-    let groups = read(files, &dir)?;
-    let mut replayed = Replayed::default();
-    for ((shard, base), entries) in &groups {
-        let dir = data_dir.join(names::SHARDS).join(shard);
-        let written = write(files, &dir, SeqNo(*base), entries)?;
-        replayed.groups = replayed.groups.saturating_add(written);
-        replayed.segments = replayed.segments.saturating_add(u64::from(written > 0));
+    let (groups, damage) = read(files, &dir)?;
+    if let Some(damage) = damage {
+        return Err(damage);
     }
+    let replayed = write_all(files, data_dir, &groups)?;
     remove(files, data_dir)?;
     if replayed.groups > 0 {
         tracing::info!(
@@ -71,35 +68,72 @@ pub(crate) fn replay(files: &Arc<Files>, data_dir: &Path) -> Result<Replayed, Lo
     Ok(replayed)
 }
 
+/// As [`replay`], for a journal that is damaged: takes over what comes before the damage, and keeps the
+/// journal under another name. What only the rest of it had is lost.
+pub(crate) fn set_aside(files: &Arc<Files>, data_dir: &Path) -> Result<Replayed, LogError> {
+    let fs = &files.env.fs;
+    let dir = data_dir.join(names::JOURNAL);
+    let (groups, _) = read(files, &dir)?;
+    let replayed = write_all(files, data_dir, &groups)?;
+    let free_name = (0_u32..).find_map(|number| {
+        let kept = data_dir.join(names::damaged_journal(number));
+        match fs.metadata(&kept) {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(Ok(kept)),
+            Err(error) => Some(Err(LogError::io("look at", kept)(error))),
+        }
+    });
+    if let Some(kept) = free_name.transpose()? {
+        fs.rename(&dir, &kept)
+            .and_then(|()| fs.sync_dir(data_dir))
+            .map_err(LogError::io("rename", &dir))?;
+    }
+    Ok(replayed)
+}
+
+fn write_all(files: &Files, data_dir: &Path, groups: &Groups) -> Result<Replayed, LogError> {
+    let mut replayed = Replayed::default();
+    for ((shard, base), entries) in groups {
+        let dir = data_dir.join(names::SHARDS).join(shard);
+        let written = write(files, &dir, SeqNo(*base), entries)?;
+        replayed.groups = replayed.groups.saturating_add(written);
+        replayed.segments = replayed.segments.saturating_add(u64::from(written > 0));
+    }
+    Ok(replayed)
+}
+
 /// The entries of each segment, in order.
 type Groups = BTreeMap<(String, u64), Vec<Record>>;
 
-/// Reads the journal in `dir`, which is recovered as any shard is.
-fn read(files: &Arc<Files>, dir: &Path) -> Result<Groups, LogError> {
+/// Reads the journal in `dir`, which is recovered as any shard is, up to its end or to what is damaged.
+fn read(files: &Arc<Files>, dir: &Path) -> Result<(Groups, Option<LogError>), LogError> {
     let shared = shared_for_log(Arc::clone(files), Arc::new(EngineFate::default()));
     // Whatever the options were that it was written with, its segments are no larger than any can be.
     let options = log_options(&JournalOptions::default()).validated()?;
     let name = log_name()?;
     let site = ShardState::site(&shared, dir, &name, &options);
     let opened = recovery::open::open(&site, None)?;
-    if let Some(damage) = opened.damage {
-        return Err(damage);
-    }
+    let damage = opened.damage.clone();
     if opened.segments.is_empty() {
-        return Ok(Groups::new());
+        return Ok((Groups::new(), damage));
     }
     let log = ShardState::new(&shared, name, dir.to_path_buf(), options, opened);
-    let groups = collect(&Shard::new(Arc::clone(&log)), dir);
+    let mut groups = Groups::new();
+    let collected = collect(&Shard::new(Arc::clone(&log)), dir, &mut groups);
     log.committer.close(
         LogError::Closed,
         crate::append::writer::ShardWriter::quiesce,
     );
     shared.pool.stop();
-    groups
+    match collected {
+        Ok(()) => Ok((groups, damage)),
+        Err(found @ LogError::Corrupt { .. }) => Ok((groups, damage.or(Some(found)))),
+        Err(error) => Err(error),
+    }
 }
 
-fn collect(log: &Shard, dir: &Path) -> Result<Groups, LogError> {
-    let mut groups = Groups::new();
+/// Adds the entries of `log` to `groups`.
+fn collect(log: &Shard, dir: &Path, groups: &mut Groups) -> Result<(), LogError> {
     let mut cursor = log.cursor(Start::Oldest)?;
     while let Some(record) = cursor.next()? {
         let record = record.keep();
@@ -110,7 +144,7 @@ fn collect(log: &Shard, dir: &Path) -> Result<Groups, LogError> {
         let segment = (entry.shard.to_owned(), entry.base.0);
         groups.entry(segment).or_default().push(record);
     }
-    Ok(groups)
+    Ok(())
 }
 
 /// Writes `entries` to the segment `base` of the shard in `dir` and makes them durable; returns how many

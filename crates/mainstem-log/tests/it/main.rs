@@ -29,6 +29,8 @@ mod full_disk_refuses_and_recovers;
 #[cfg(test)]
 mod golden_files_stay_as_they_are;
 #[cfg(test)]
+mod groups_go_through_the_journal;
+#[cfg(test)]
 mod idle_shards_give_up_their_files;
 #[cfg(test)]
 mod invariants;

@@ -1,0 +1,399 @@
+//! Groups of many shards share a sync: what is durable in the commit journal alone is never lost, and
+//! never comes back where it does not belong.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test of what a backup does copies files itself"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mainstem_env::Env;
+use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness};
+use mainstem_log::{Engine, EngineOptions, LogError, Offline, Shard};
+
+use crate::kit::{DIR, append, engine_options, name, open, open_sim, read_all, small_segments};
+
+const JOURNAL: &str = "/data/journal";
+const RECORDS: u64 = 5;
+
+/// Every group goes through the journal that it can take.
+fn journaling(bytes_max: u64) -> EngineOptions {
+    let mut options = engine_options();
+    options.journal.commits_min = 1;
+    options.journal.bytes_max = bytes_max;
+    options
+}
+
+fn open_journaling(sim: &Sim) -> Engine {
+    // The journal vouches for what is readable.
+    sim.set_published_check(|path| path.starts_with(JOURNAL));
+    Engine::open(&sim.env(), Path::new(DIR), journaling(64 << 10)).unwrap()
+}
+
+fn payload(shard: usize, number: u64) -> Vec<u8> {
+    format!("shard {shard}, record {number}").into_bytes()
+}
+
+fn is_there(sim: &Sim) -> bool {
+    sim.files().iter().any(|it| it.starts_with(JOURNAL))
+}
+
+fn create(engine: &Engine, shards: usize) -> Vec<Shard> {
+    (0..shards)
+        .map(|it| engine.create_shard(&name(&format!("s{it}")), small_segments()))
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+/// Appends to each of the shards in turn.
+fn fill(shards: &[Shard]) {
+    for number in 0..RECORDS {
+        for (at, shard) in shards.iter().enumerate() {
+            append(shard, &payload(at, number)).unwrap();
+        }
+    }
+}
+
+fn check(engine: &Engine, shards: usize) {
+    for at in 0..shards {
+        let shard = engine
+            .shard(&name(&format!("s{at}")), small_segments())
+            .unwrap();
+        assert!(shard.refusal().is_none(), "{:?}", shard.refusal());
+        let expected: Vec<_> = (0..RECORDS).map(|it| (it, payload(at, it))).collect();
+        assert_eq!(read_all(&shard), expected, "shard {at}");
+    }
+}
+
+#[test]
+fn one_sync_a_group_and_none_of_the_segments() {
+    let sim = Sim::new(1);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 3);
+    append(&shards[0], b"creates the journal").unwrap();
+    let before = sim.calls(OpKind::SyncData);
+    for shard in &shards {
+        append(shard, b"a record").unwrap();
+    }
+    assert_eq!(sim.calls(OpKind::SyncData) - before, 3);
+    assert_eq!(engine.metrics().journaled_groups, 4);
+    assert!(sim.violation().is_none(), "{:?}", sim.violation());
+}
+
+#[test]
+fn it_is_gone_after_an_orderly_close_and_after_a_rest() {
+    let sim = Sim::new(2);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 2);
+    fill(&shards);
+    assert!(is_there(&sim));
+    engine.maintain();
+    sim.advance(Duration::from_mins(1));
+    engine.maintain();
+    assert!(!is_there(&sim), "{:?}", sim.files());
+    // It comes back when it is wanted.
+    append(&shards[0], b"again").unwrap();
+    assert!(is_there(&sim));
+    engine.close().unwrap();
+    assert!(!is_there(&sim), "{:?}", sim.files());
+    let mut lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    lost.set_published_check(|_| true);
+    let engine = open_sim(&lost);
+    let shard = engine.shard(&name("s0"), small_segments()).unwrap();
+    assert_eq!(read_all(&shard).len(), 6);
+    assert_eq!(
+        shard.metrics().recovered_bytes,
+        0,
+        "the note of the close is believed"
+    );
+    lost = lost.process_crash();
+    drop(lost);
+}
+
+#[test]
+fn a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged() {
+    let sim = Sim::new(3);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 2);
+    let mut acknowledged = Vec::new();
+    for number in 0..RECORDS {
+        for (at, shard) in shards.iter().enumerate() {
+            append(shard, &payload(at, number)).unwrap();
+            acknowledged.push((sim.op_count(), at));
+        }
+    }
+    let begin = acknowledged[0].0;
+    for at in begin..=sim.op_count() {
+        for strictness in Strictness::ALL {
+            for seed in 0..4 {
+                let lost = sim.power_loss(at, &mut Choices::random(seed), strictness);
+                // Without the wish for a journal, too, it is taken over.
+                let engine = open_sim(&lost);
+                assert!(!is_there(&lost), "{:?}", lost.files());
+                for shard in 0..2 {
+                    let wanted = acknowledged.iter().filter(|it| it.0 <= at && it.1 == shard);
+                    let Ok(found) = engine.shard(&name(&format!("s{shard}")), small_segments())
+                    else {
+                        assert_eq!(wanted.count(), 0);
+                        continue;
+                    };
+                    assert!(found.refusal().is_none(), "{:?}", found.refusal());
+                    let found = read_all(&found);
+                    assert!(found.len() >= wanted.count(), "shard {shard} at {at}");
+                    for (number, bytes) in found {
+                        assert_eq!(bytes, payload(shard, number));
+                    }
+                }
+                assert!(lost.violation().is_none(), "{:?}", lost.violation());
+            }
+        }
+    }
+}
+
+/// The journal's segments go when the segments of those who needed them are synced, and it stays within
+/// its bounds.
+#[test]
+fn it_is_tidied_while_it_is_used() {
+    let sim = Sim::new(4);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 2);
+    for round in 0..200 {
+        append(&shards[0], &[b'x'; 400]).unwrap();
+        if round == 0 {
+            append(&shards[1], b"once, early").unwrap();
+        }
+        if round % 10 == 0 {
+            engine.maintain();
+        }
+        let stored = sim
+            .files()
+            .iter()
+            .filter(|it| it.starts_with(JOURNAL))
+            .count();
+        // A segment, its index, and as many again on their way out.
+        assert!(stored <= 8, "{stored} files in round {round}");
+    }
+    let lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    let engine = open_sim(&lost);
+    let [often, once] = ["s0", "s1"].map(|it| engine.shard(&name(it), small_segments()).unwrap());
+    assert_eq!(read_all(&often).len(), 200);
+    assert_eq!(read_all(&once), vec![(0, b"once, early".to_vec())]);
+}
+
+/// Nobody tidies here: when the journal is full, segments are synced as ever.
+#[test]
+fn a_full_journal_is_passed_by() {
+    let sim = Sim::new(5);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 1);
+    for _ in 0..300 {
+        append(&shards[0], &[b'x'; 400]).unwrap();
+    }
+    let journaled = engine.metrics().journaled_groups;
+    assert!((100..200).contains(&journaled), "{journaled} of 300 groups");
+    engine.maintain();
+    append(&shards[0], b"there is room again").unwrap();
+    assert_eq!(engine.metrics().journaled_groups, journaled + 1);
+}
+
+#[test]
+fn large_groups_have_a_sync_of_their_own() {
+    let sim = Sim::new(6);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 1);
+    append(&shards[0], &[b'x'; 1000]).unwrap();
+    assert_eq!(engine.metrics().journaled_groups, 1);
+    let large = engine
+        .create_shard(&name("large"), mainstem_log::ShardOptions::default())
+        .unwrap();
+    append(&large, &[b'x'; 3000]).unwrap();
+    assert_eq!(engine.metrics().journaled_groups, 1);
+}
+
+/// A sync in the background fails: what it was to make durable is in the journal alone from then on, and
+/// stays there.
+#[test]
+fn a_failed_sync_in_the_background_poisons_and_the_journal_keeps_what_it_has() {
+    let sim = Sim::new(7);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 2);
+    fill(&shards);
+    let fault = Fault::for_ever(OpKind::SyncData, 1, std::io::ErrorKind::Other);
+    sim.fail(fault.on_path("shards/s0"));
+    sim.advance(Duration::from_mins(1));
+    engine.maintain();
+    sim.advance(Duration::from_mins(1));
+    engine.maintain();
+    let error = append(&shards[0], b"more").unwrap_err();
+    assert!(matches!(error, LogError::Poisoned(_)), "{error:?}");
+    append(&shards[1], b"more").unwrap();
+    let _shards_cannot_all_be_vouched_for = engine.close();
+    assert!(is_there(&sim), "{:?}", sim.files());
+    sim.clear_faults();
+    let lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    let engine = open_sim(&lost);
+    let shard = engine.shard(&name("s0"), small_segments()).unwrap();
+    assert_eq!(read_all(&shard).len(), 5);
+    let shard = engine.shard(&name("s1"), small_segments()).unwrap();
+    assert_eq!(read_all(&shard).len(), 6);
+    assert!(!is_there(&lost));
+}
+
+#[test]
+fn no_descriptor_to_spare_and_no_room_for_a_journal_are_no_reason_to_refuse() {
+    for op in [OpKind::CreateDir, OpKind::Create, OpKind::Allocate] {
+        let sim = Sim::new(8);
+        let engine = open_journaling(&sim);
+        let shards = create(&engine, 2);
+        let fault = Fault::for_ever(op, 1, std::io::ErrorKind::StorageFull);
+        sim.fail(fault.on_path("journal"));
+        fill(&shards);
+        assert_eq!(engine.metrics().journaled_groups, 0, "{op:?}");
+        sim.clear_faults();
+        // It is tried again, now and then.
+        engine.maintain();
+        let again = engine
+            .create_shard(&name("again"), small_segments())
+            .unwrap();
+        append(&again, b"again").unwrap();
+        assert_eq!(engine.metrics().journaled_groups, 1, "{op:?}");
+        drop((shards, engine));
+        check(&open_sim(&sim.process_crash()), 2);
+    }
+}
+
+#[test]
+fn a_shard_that_was_made_anew_gets_nothing_of_its_forerunner() {
+    let sim = Sim::new(9);
+    let engine = open_journaling(&sim);
+    for text in ["first", "second"] {
+        let shard = engine.create_shard(&name("s"), small_segments()).unwrap();
+        append(&shard, text.as_bytes()).unwrap();
+        append(&shard, text.as_bytes()).unwrap();
+        if text == "first" {
+            engine.remove_shard(&name("s")).unwrap();
+        }
+    }
+    assert_eq!(engine.metrics().journaled_groups, 4);
+    for strictness in Strictness::ALL {
+        for seed in 0..20 {
+            let lost = sim.power_loss(sim.op_count(), &mut Choices::random(seed), strictness);
+            let shard = open_sim(&lost).shard(&name("s"), small_segments()).unwrap();
+            let second = b"second".to_vec();
+            assert_eq!(read_all(&shard), vec![(0, second.clone()), (1, second)]);
+        }
+    }
+}
+
+#[test]
+fn damage_is_told_and_never_served_and_can_be_set_aside() {
+    let sim = Sim::new(10);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 2);
+    fill(&shards);
+    let lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    let segment = PathBuf::from(JOURNAL).join("00000000000000000000.seg");
+    // In the fourth group or so, long before the last one.
+    lost.flip_bit(&segment, 8 * 600).unwrap();
+    let error = open(&lost.env()).unwrap_err();
+    assert!(
+        matches!(&error, LogError::Corrupt { path, .. } if path.starts_with(JOURNAL)),
+        "{error:?}"
+    );
+    let mut offline = Offline::open(&lost.env(), Path::new(DIR)).unwrap();
+    assert!(offline.journal_damage().is_some());
+    offline.set_journal_aside().unwrap();
+    assert!(offline.journal_damage().is_none());
+    drop(offline);
+    let kept = Path::new("/data/journal.damaged");
+    assert!(lost.files().iter().any(|it| it.starts_with(kept)));
+    let engine = open_sim(&lost);
+    let mut found = 0;
+    for at in 0..2 {
+        let shard = engine
+            .shard(&name(&format!("s{at}")), small_segments())
+            .unwrap();
+        for (number, bytes) in read_all(&shard) {
+            assert_eq!(bytes, payload(at, number));
+            found += 1;
+        }
+    }
+    assert!((1..10).contains(&found), "{found} of 10 records");
+}
+
+#[test]
+fn whoever_looks_offline_sees_what_the_journal_has() {
+    let sim = Sim::new(11);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 1);
+    fill(&shards);
+    let lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    let offline = Offline::open(&lost.env(), Path::new(DIR)).unwrap();
+    let reports = offline.verify(&name("s0"), &mut |_| ()).unwrap();
+    assert_eq!(reports.iter().map(|it| it.records).sum::<u64>(), RECORDS);
+    assert!(reports.iter().all(|it| it.damage.is_empty()));
+}
+
+/// A journal that comes back from the dead, of a power cut or a backup, writes over nothing.
+#[test]
+fn a_stale_journal_does_not_overwrite_what_was_appended_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|it| dir.path().join(it));
+    let engine = Engine::open(&Env::real(), &one, engine_options()).unwrap();
+    let shard = engine.create_shard(&name("s"), small_segments()).unwrap();
+    append(&shard, b"before").unwrap();
+    engine.close().unwrap();
+    copy(&one, &other);
+    let engine = Engine::open(&Env::real(), &one, journaling(64 << 10)).unwrap();
+    let shard = engine.shard(&name("s"), small_segments()).unwrap();
+    append(&shard, b"what the journal has").unwrap();
+    assert_eq!(engine.metrics().journaled_groups, 1);
+    let engine_of_other = Engine::open(&Env::real(), &other, engine_options()).unwrap();
+    let shard_of_other = engine_of_other.shard(&name("s"), small_segments()).unwrap();
+    append(&shard_of_other, b"what the shard has").unwrap();
+    engine_of_other.close().unwrap();
+    copy(&one.join("journal"), &other.join("journal"));
+    let engine_of_other = Engine::open(&Env::real(), &other, engine_options()).unwrap();
+    let shard_of_other = engine_of_other.shard(&name("s"), small_segments()).unwrap();
+    let expected = [b"before".to_vec(), b"what the shard has".to_vec()];
+    assert_eq!(
+        read_all(&shard_of_other),
+        [(0, expected[0].clone()), (1, expected[1].clone())]
+    );
+    assert!(!other.join("journal").exists());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
