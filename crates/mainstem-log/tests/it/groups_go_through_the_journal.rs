@@ -339,6 +339,58 @@ fn damage_is_told_and_never_served_and_can_be_set_aside() {
     assert!((1..10).contains(&found), "{found} of 10 records");
 }
 
+/// Each byte of the journal in turn is changed. Only in its last group does that look like a write which the
+/// power cut tore, as in any log.
+#[test]
+fn no_change_of_a_byte_goes_unnoticed() {
+    let sim = Sim::new(12);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 2);
+    fill(&shards);
+    let lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    let segment = PathBuf::from(JOURNAL).join("00000000000000000000.seg");
+    let bytes = lost.read_file(&segment).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let is_group = |at: &usize| bytes[*at..].starts_with(b"GRP1");
+    // The group that is journaled has such a header, too, 24 bytes and a name after the journal's own.
+    let last_group = (0..used).rev().filter(is_group).nth(1).unwrap();
+    let mut refused = 0;
+    for at in 0..used {
+        let world = lost.snapshot();
+        world
+            .flip_bit(&segment, u64::try_from(at * 8 + at % 8).unwrap())
+            .unwrap();
+        let engine = match open(&world.env()) {
+            Ok(engine) => engine,
+            Err(LogError::Corrupt { path, .. }) => {
+                assert!(path.starts_with(JOURNAL), "byte {at}: {}", path.display());
+                refused += 1;
+                continue;
+            }
+            Err(error) => panic!("byte {at}: {error:?}"),
+        };
+        let found = |shard: usize| {
+            let shard = engine.shard(&name(&format!("s{shard}")), small_segments());
+            u64::try_from(read_all(&shard.unwrap()).len()).unwrap()
+        };
+        let expected = if at < last_group {
+            RECORDS
+        } else {
+            RECORDS - 1
+        };
+        assert_eq!(found(0), RECORDS, "byte {at}");
+        assert!(
+            found(1) >= expected,
+            "byte {at}, the last group begins at {last_group}"
+        );
+    }
+    assert!(refused > used / 2, "{refused} of {used}");
+}
+
 #[test]
 fn whoever_looks_offline_sees_what_the_journal_has() {
     let sim = Sim::new(11);
