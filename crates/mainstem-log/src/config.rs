@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::error::LogError;
 use crate::limits::{
-    BATCH_SEGMENT_FRACTION, HOUR_MS, JOURNAL_SEGMENTS, KEEP_UNTIL_TRIMMED, RETENTION_MS_MAX,
-    RETENTION_MS_MIN, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
+    BATCH_SEGMENT_FRACTION, HOUR_MS, JOURNAL_BYTES_MAX, JOURNAL_SEGMENTS, KEEP_UNTIL_TRIMMED,
+    RETENTION_MS_MAX, RETENTION_MS_MIN, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
 };
 use crate::seq::SeqNo;
 use mainstem_env::ReadMode;
@@ -53,9 +53,10 @@ pub struct JournalOptions {
     /// journal. Default 16; 0 never. Fewer syncs for many shards; but a disk can do several at once, and
     /// the bytes are written twice.
     pub commits_min: usize,
-    /// The most bytes that the journal may take up. Default 128 MiB, at least 16 KiB. It exists only while
+    /// The most bytes that the journal may take up. Default 128 MiB, 16 KiB to 1 GiB. It exists only while
     /// it is used. More means that segments are synced more rarely, and that an opening after a crash has
-    /// more to read.
+    /// more to read. What does not fit is synced as without a journal; if nobody runs the maintenance, nothing
+    /// makes room.
     pub bytes_max: u64,
 }
 
@@ -126,7 +127,7 @@ impl EngineOptions {
             "journal.bytes_max",
             self.journal.bytes_max,
             JOURNAL_SEGMENTS * SEGMENT_BYTES_MIN,
-            JOURNAL_SEGMENTS * SEGMENT_BYTES_MAX,
+            JOURNAL_BYTES_MAX,
         )?;
         match self.maintenance {
             Maintenance::EveryMs(interval) => at_least("maintenance interval in ms", interval, 1),

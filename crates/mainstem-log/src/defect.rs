@@ -61,6 +61,8 @@ defects! {
     JournalDirtForgotten = "journal-dirt-forgotten",
     /// A segment whose groups are in the commit journal passes for synced: they go with the journal.
     JournalFlushSkipped = "journal-flush-skipped",
+    /// After a failed sync of a segment a later one that succeeds lets go of what the commit journal has.
+    JournalNotPinned = "journal-not-pinned",
     /// The commit journal is not looked at when a directory is opened: what was durable in it alone is
     /// lost.
     JournalNotReplayed = "journal-not-replayed",

@@ -69,9 +69,13 @@ struct Entry {
 impl Engine {
     /// Opens the data directory at `dir`, creating it if there is none.
     ///
-    /// Shards are opened, and recovered if need be, when they are first asked for.
+    /// Shards are opened, and recovered if need be, when they are first asked for. What a crash left in the
+    /// commit journal goes to where it belongs first, which takes longer the more shards were being written to.
     ///
     /// # Errors
+    /// [`LogError::Corrupt`] if the commit journal is damaged: any shard may lack records then, until
+    /// [`Offline::set_journal_aside`](crate::Offline::set_journal_aside) gives them up;
+    /// [`LogError::StorageFull`] if there is no room for what is in it.
     /// [`LogError::Locked`] if another engine has it open; [`LogError::Unsupported`] if a newer
     /// version wrote it; [`LogError::Corrupt`] if its identity is missing or damaged.
     pub fn open(env: &Env, dir: &Path, options: EngineOptions) -> Result<Self, LogError> {
@@ -79,10 +83,11 @@ impl Engine {
         create_dirs(env, dir)?;
         let lock = acquire_lock(env, dir)?;
         let id = open_identity(env, dir)?;
-        let clean = take_clean(env, dir, id)?;
-        finish_removals(env, dir)?;
         let files = Arc::new(Files::new(env.clone(), options.read_mode, options.maps_max));
+        finish_removals(env, dir)?;
+        // Before the note of the last close goes: if this fails, the next opening wants it.
         journal::replay::replay(&files, dir)?;
+        let clean = take_clean(env, dir, id)?;
         let fate = Arc::new(EngineFate::default());
         let journal = Journal::new(
             dir.to_path_buf(),
@@ -408,8 +413,10 @@ impl EngineState {
         let mut clean: Vec<CleanShard> = Vec::new();
         for shard in self.open_shards() {
             let vouches = is_planted(Defect::PoisonedVouchedFor);
-            let intact = shard.committer.refusal().is_none() || vouches;
             let note = shard.committer.close(LogError::Closed, |writer| {
+                // Whoever committed last may have failed.
+                let refusal = shard.committer.refusal();
+                let intact = matches!(refusal, Some(LogError::Closed)) || vouches;
                 let note = intact.then(|| writer.clean(shard.now_ms()));
                 writer.quiesce();
                 note

@@ -25,6 +25,9 @@ pub const ALLOCATION_STEPS: [u64; 5] = [64 << 10, 256 << 10, 1 << 20, 4 << 20, 1
 /// The commit journal is made of so many segments at most: while the newest fills up, what the others hold
 /// becomes durable elsewhere, and they go.
 pub const JOURNAL_SEGMENTS: u64 = 4;
+/// The most that the commit journal can be allowed to take up, in bytes: an opening after a crash reads it
+/// into memory.
+pub const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 /// The largest group that goes through the commit journal, in bytes. What is larger is worth a sync of its
 /// own, and writing it twice would cost more than that.
 pub const JOURNAL_GROUP_BYTES_MAX: u64 = 64 << 10;

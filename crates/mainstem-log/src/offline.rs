@@ -25,7 +25,7 @@ pub struct Offline {
     files: Arc<Files>,
     /// What the last orderly close wrote down of each shard.
     clean: BTreeMap<String, CleanShard>,
-    journal_damage: Option<LogError>,
+    journal_problem: Option<LogError>,
     _lock: Box<dyn LockHeld>,
 }
 
@@ -53,29 +53,26 @@ impl Offline {
         let id = open_identity(env, dir)?;
         let clean = read_clean(env, dir, id)?;
         let files = Arc::new(Files::new(env.clone(), ReadMode::Buffered, 1));
-        let journal_damage = match replay::replay(&files, dir) {
-            Ok(_) => None,
-            Err(damage @ LogError::Corrupt { .. }) => Some(damage),
-            Err(error) => return Err(error),
-        };
+        let journal_problem = replay::replay(&files, dir).err();
         Ok(Self {
             dir: dir.to_path_buf(),
             files,
             clean,
-            journal_damage,
+            journal_problem,
             _lock: lock,
         })
     }
 
-    /// Returns what is wrong with the commit journal that a crash left, if it is damaged. No engine opens
-    /// the directory then: records of any shard may be durable in the journal alone.
-    pub fn journal_damage(&self) -> Option<&LogError> {
-        self.journal_damage.as_ref()
+    /// Returns why what a crash left in the commit journal could not be taken over, if that is so. No engine
+    /// opens the directory then: records of any shard may be durable in the journal alone. If it is
+    /// [`LogError::Corrupt`], the journal is damaged; after anything else, trying again may help.
+    pub fn journal_problem(&self) -> Option<&LogError> {
+        self.journal_problem.as_ref()
     }
 
     /// Takes over what comes before the damage in the commit journal, and keeps the journal under another
     /// name. Records that only the rest of it had are lost: the last ones of shards that were being written
-    /// to. Does nothing if it is not damaged.
+    /// to, and their numbers are given again. Does nothing if it is not damaged.
     ///
     /// # Durability
     /// On `Ok` the directory can be opened again, also after a crash.
@@ -83,11 +80,11 @@ impl Offline {
     /// # Errors
     /// [`LogError::Io`], [`LogError::StorageFull`].
     pub fn set_journal_aside(&mut self) -> Result<(), LogError> {
-        if self.journal_damage.is_some() {
+        if matches!(self.journal_problem, Some(LogError::Corrupt { .. })) {
             replay::set_aside(&self.files, &self.dir)?;
-            self.journal_damage = None;
+            self.journal_problem = None;
         }
-        Ok(())
+        self.check_journal()
     }
 
     /// Returns the names of all shards, sorted.
@@ -99,7 +96,8 @@ impl Offline {
     }
 
     /// Reads all segments of a shard, every byte of their data, and returns what each holds and what
-    /// is wrong with it, oldest first.
+    /// is wrong with it, oldest first. While there is an [`Offline::journal_problem`], what is at the end of the
+    /// newest may be wrong only for that.
     ///
     /// # Errors
     /// [`LogError::ShardNotFound`]; [`LogError::Io`] if a file cannot be read. Damage is no error.
@@ -113,12 +111,18 @@ impl Offline {
         verify::verify(&self.files, &dir, shard.hash(), clean, progress)
     }
 
+    /// Answers why no shard can be judged, if the commit journal still has records.
+    fn check_journal(&self) -> Result<(), LogError> {
+        self.journal_problem.clone().map_or(Ok(()), Err)
+    }
+
     /// Returns what [`Offline::repair`] would cut; empty if the shard is whole.
     ///
     /// # Errors
-    /// As [`Offline::verify`]; [`LogError::Unsupported`] if a newer version wrote a segment: that is
+    /// As [`Offline::verify`]; the [`Offline::journal_problem`], if there is one; [`LogError::Unsupported`] if a newer version wrote a segment: that is
     /// no damage, and nothing is cut.
     pub fn plan_repair(&self, shard: &ShardName) -> Result<Vec<Cut>, LogError> {
+        self.check_journal()?;
         repair::plan(&self.verify(shard, &mut |_| ())?)
     }
 
@@ -129,8 +133,9 @@ impl Offline {
     /// or an error in between, planning again goes on where this stopped.
     ///
     /// # Errors
-    /// [`LogError::Io`], [`LogError::StorageFull`].
+    /// [`LogError::Io`], [`LogError::StorageFull`]; the [`Offline::journal_problem`], if there is one.
     pub fn repair(&self, shard: &ShardName, cuts: &[Cut]) -> Result<(), LogError> {
+        self.check_journal()?;
         if cuts.is_empty() {
             return Ok(());
         }

@@ -26,21 +26,27 @@ impl Repair {
         let (mut offline, shards) = self.targets.open()?;
         let mut out = io::stdout().lock();
         let mut damaged = false;
-        if let Some(problem) = offline.journal_damage() {
+        if let Some(problem) = offline.journal_problem() {
             damaged = true;
             writeln!(out, "commit journal\n  found: {problem}")?;
             writeln!(
                 out,
-                "  loses: the last records of any log, those that only the rest of the journal has"
+                "  loses: the last records of any log, those that only the rest of the journal has; \
+                 their numbers are given again"
             )?;
-            if self.yes {
-                offline.set_journal_aside()?;
+            if !self.yes {
                 writeln!(
                     out,
-                    "commit journal: what came before the damage is in the logs; it is kept as \
-                     journal.damaged"
+                    "nothing was cut; add --yes to set the journal aside. The logs can be judged then"
                 )?;
+                return Ok(ExitCode::FAILURE);
             }
+            offline.set_journal_aside()?;
+            writeln!(
+                out,
+                "commit journal: what came before the damage is in the logs; it is kept as \
+                 journal.damaged"
+            )?;
         }
         for shard in &shards {
             let cuts = offline.plan_repair(shard)?;
@@ -69,7 +75,7 @@ impl Repair {
             }
         }
         if damaged && !self.yes {
-            writeln!(out, "nothing was changed; add --yes to cut this off")?;
+            writeln!(out, "nothing was cut; add --yes to cut this off")?;
             return Ok(ExitCode::FAILURE);
         }
         Ok(ExitCode::SUCCESS)

@@ -75,6 +75,7 @@ fn of_log(defect: Defect) -> Setup {
         Defect::JournalFlushSkipped => Plan(
             "1/16384/16384: a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 a.400 m",
         ),
+        Defect::JournalNotPinned => Faults(OpKind::SyncData, "1/65536/65536: a.10 a.10 a.3000 r"),
         Defect::ReplayNotSynced => Plan("1/4096/32768: a.10 k0 a.20"),
         Defect::SealNotSynced => Plan("1/4096: a+1000,700 a+1000,700 a+1000,700"),
         Defect::IndexBeforeData

@@ -59,7 +59,7 @@ impl Plan {
                 .collect(),
         };
         // Zeros ahead of the journal's data would come when they please.
-        let journal_bytes = if is_busy || seed % 4 == 0 {
+        let journal_bytes = if is_busy || seed.is_multiple_of(4) {
             0
         } else {
             rng.pick(&[16 << 10, 32 << 10, 64 << 10])

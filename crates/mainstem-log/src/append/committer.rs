@@ -296,7 +296,7 @@ impl<S: CommitSink> Committer<S> {
                 Some(LogError::Poisoned(_) | LogError::ReadOnly { .. })
             );
             if poison && !known {
-                core.refused = Some(LogError::Poisoned(Arc::new(error.clone())));
+                core.refused = Some(poisoned_by(error));
             }
             if let Some(first) = group
                 .as_ref()
@@ -312,7 +312,7 @@ impl<S: CommitSink> Committer<S> {
         };
         // Only the group that was being written may be on disk.
         let after = match (poison, error) {
-            (true, error) => LogError::Poisoned(Arc::new(error.clone())),
+            (true, error) => poisoned_by(error),
             (false, error) => error.clone(),
         };
         if let Some(group) = group {
@@ -391,6 +391,14 @@ impl<S: CommitSink> Committer<S> {
     /// Gives back the memory kept for later groups.
     pub(crate) fn shrink(&self) {
         self.core.lock().spares = Vec::new();
+    }
+}
+
+/// Returns what later appends are told after `error`.
+fn poisoned_by(error: &LogError) -> LogError {
+    match error {
+        LogError::Poisoned(_) => error.clone(),
+        error => LogError::Poisoned(Arc::new(error.clone())),
     }
 }
 

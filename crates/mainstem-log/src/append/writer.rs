@@ -58,6 +58,25 @@ pub(crate) struct Successor {
 
 impl CommitSink for ShardWriter {
     fn commit(&mut self, group: &mut Group) -> Result<(), CommitFailure> {
+        self.pinning(|writer| writer.write(group))
+    }
+}
+
+impl ShardWriter {
+    /// Does `work`, after a fatal failure of which the journal keeps what it has of the shard.
+    fn pinning<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, CommitFailure>,
+    ) -> Result<T, CommitFailure> {
+        let result = work(self);
+        if let Some(lane) = &self.lane {
+            lane.pin(&result);
+        }
+        result
+    }
+
+    /// Writes the group and makes it durable.
+    fn write(&mut self, group: &mut Group) -> Result<(), CommitFailure> {
         if is_planted(Defect::MarkBeforeSync) {
             let next = group.first.plus(u64::from(group.records()));
             self.watermark.publish(next);
@@ -80,16 +99,17 @@ impl CommitSink for ShardWriter {
             Err(_) if is_planted(Defect::FullDiskAcknowledged) => return Ok(()),
             reserved => reserved?,
         }
-        active.commit(group, lane)?;
+        let is_in_journal = active.commit(group, lane)?;
         let next = active.next;
         self.watermark.publish(next);
         self.counters.committed(group.records(), bytes);
-        self.prewrite_ahead();
+        // It spares syncs, and this was none.
+        if !is_in_journal {
+            self.prewrite_ahead();
+        }
         Ok(())
     }
-}
 
-impl ShardWriter {
     /// Returns the active segment, creating it if there is none. No record in it is to be older than
     /// `first_ms`.
     fn active(&mut self, first_ms: u64) -> Result<&mut ActiveSegment, CommitFailure> {
@@ -120,7 +140,7 @@ impl ShardWriter {
     }
 
     /// Makes durable in its segment what is so in the journal alone.
-    pub(crate) fn settle(&mut self) -> Result<(), CommitFailure> {
+    fn settle(&mut self) -> Result<(), CommitFailure> {
         match (&mut self.place, &mut self.lane) {
             (Place::Active(active), Some(lane)) => active.settle(lane),
             _ => Ok(()),
@@ -193,9 +213,11 @@ impl ShardWriter {
         {
             return Ok(false);
         }
-        self.seal()?;
-        self.active(now_ms)?;
-        Ok(true)
+        self.pinning(|writer| {
+            writer.seal()?;
+            writer.active(now_ms)?;
+            Ok(true)
+        })
     }
 
     /// Makes the index durable if `bytes` or more of data are not covered by it.
@@ -220,7 +242,7 @@ impl ShardWriter {
 
     /// Gives up the descriptors of a shard that rests, with all of it durable in its segments.
     pub(crate) fn rest(&mut self) -> Result<(), CommitFailure> {
-        self.settle()?;
+        self.pinning(Self::settle)?;
         self.close_files();
         Ok(())
     }
@@ -238,7 +260,7 @@ impl ShardWriter {
     /// Returns what an orderly close writes down about this shard, everything durable.
     pub(crate) fn clean(&mut self, now_ms: u64) -> Result<CleanShard, CommitFailure> {
         self.active(now_ms)?;
-        self.settle()?;
+        self.pinning(Self::settle)?;
         self.sync_index(1);
         let Place::Active(active) = &mut self.place else {
             return Err(CommitFailure::Refused(crate::LogError::Closed));

@@ -12,6 +12,8 @@ use crate::append::writer::ShardWriter;
 use crate::config::{JournalOptions, Maintenance, ShardOptions};
 use crate::error::LogError;
 use crate::files::Files;
+use crate::format::frame::frame_bytes;
+use crate::format::group_header::GROUP_HEADER_BYTES;
 use crate::format::names;
 use crate::limits::{JOURNAL_GROUP_BYTES_MAX, JOURNAL_SEGMENTS, KEEP_UNTIL_TRIMMED};
 use crate::metrics::Counter;
@@ -22,6 +24,10 @@ use crate::seq::SeqNo;
 use crate::shard::{EngineFate, ShardName, ShardState, Shared};
 use crate::sync::{Condvar, Mutex};
 use crate::sync_pool::SyncPool;
+
+/// Threads that sync segments in the background at a time. More would get in the way of the journal's own
+/// syncs.
+const FLUSHERS: usize = 4;
 
 /// The commit journal of an engine.
 #[derive(Debug)]
@@ -151,10 +157,17 @@ impl Journal {
         self.groups.value()
     }
 
-    /// Counts a commit for as long as the value lives.
-    pub(super) fn enter(&self) -> UnderWay {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        UnderWay(Arc::clone(&self.under_way))
+    /// Counts a commit for as long as the value lives, if it matters how many there are.
+    pub(super) fn enter(&self) -> Option<UnderWay> {
+        (self.options.commits_min > 0).then(|| {
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+            UnderWay(Arc::clone(&self.under_way))
+        })
+    }
+
+    /// Takes no groups until it is tidied next: there is no space, or it is poisoned.
+    pub(super) fn take_nothing_for_now(&self) {
+        self.is_taking.store(false, Ordering::Relaxed);
     }
 
     /// Returns whether a group of `bytes` should go through the journal: enough commits are under way
@@ -270,9 +283,11 @@ impl Journal {
         }
     }
 
-    /// Counts a group of `bytes` that went through the journal.
+    /// Counts a group that went through the journal, as an entry of `bytes`.
     pub(super) fn count(&self, bytes: usize) {
         self.groups.add(1);
+        // At most: others may share the group.
+        let bytes = frame_bytes(bytes).saturating_add(GROUP_HEADER_BYTES);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let stored = self.stored.fetch_add(bytes, Ordering::Relaxed);
         let step = self.options.bytes_max / JOURNAL_SEGMENTS;
@@ -286,7 +301,7 @@ impl Journal {
     /// what nobody needs any more. What fails is tried again next time; until then the journal keeps
     /// what it has.
     pub(crate) fn tidy(&self) {
-        let _tidying = self.tidying.lock();
+        let tidying = self.tidying.lock();
         let log = match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(log) => Arc::clone(log),
             Slot::None | Slot::Changing | Slot::Failed | Slot::Ended => return,
@@ -294,7 +309,7 @@ impl Journal {
         // Before the list is looked at: who is put on it later needs nothing before this.
         let newest = log.segments.snapshot().last().map(|newest| newest.base);
         let Some(newest) = newest else { return };
-        self.flush(newest);
+        let failed = self.flush(newest);
         let needed = self.needed_from().map_or(newest, |first| first.min(newest));
         if let Err(error) = trim::trim_before(&log, needed) {
             tracing::warn!(%error, "cannot delete what the commit journal needs no more; will try again");
@@ -302,16 +317,42 @@ impl Journal {
         let left = log.segments.snapshot();
         let sizes = left.iter().filter_map(|segment| segment.durable_end().ok());
         self.stored.store(sizes.sum(), Ordering::Relaxed);
+        self.is_taking.store(log.is_writable(), Ordering::Relaxed);
+        drop(tidying);
+        poison(&failed);
     }
 
-    /// Syncs the segments of those who need the journal from before `before`.
-    fn flush(&self, before: SeqNo) {
-        let dirty = self.dirty.lock().clone();
-        for dirt in &dirty {
-            if dirt.first().is_some_and(|first| first < before) {
-                dirt.flush();
-            }
+    /// Syncs the segments of those who need the journal from before `before`; returns those that failed.
+    fn flush(&self, before: SeqNo) -> Vec<Arc<Dirt>> {
+        let mut dirty = self.dirty.lock().clone();
+        dirty.retain(|dirt| dirt.first().is_some_and(|first| first < before));
+        if !self.is_automatic || dirty.len() < FLUSHERS {
+            dirty.retain(|dirt| !dirt.flush());
+            return dirty;
         }
+        // A file system joins syncs that are under way at the same time.
+        let rest = Mutex::new(dirty);
+        let failed = Mutex::new(Vec::new());
+        let work = || {
+            loop {
+                let Some(dirt) = rest.lock().pop() else {
+                    return;
+                };
+                if !dirt.flush() {
+                    failed.lock().push(dirt);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..FLUSHERS {
+                let named = std::thread::Builder::new().name("mainstem-journal".to_owned());
+                // Whoever there is does it.
+                let _fewer = named.spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let mut failed = failed.lock();
+        std::mem::take(&mut *failed)
     }
 
     /// Returns from where on the journal is needed, if it is, and forgets about those who do not.
@@ -368,10 +409,12 @@ impl Journal {
         log.committer.close(LogError::Closed, ShardWriter::quiesce);
         log.watermark.end(LogError::Closed);
         log.trimming.lock().end();
-        let _tidying = self.tidying.lock();
-        self.flush(SeqNo(u64::MAX));
+        let tidying = self.tidying.lock();
+        let failed = self.flush(SeqNo(u64::MAX));
         if self.needed_from().is_some() {
             self.set(Slot::Ended);
+            drop(tidying);
+            poison(&failed);
             return;
         }
         match remove(self.files(), &self.data_dir) {
@@ -403,6 +446,11 @@ impl Journal {
         self.give_up();
         self.shared.pool.stop();
     }
+}
+
+/// Poisons the shards of `failed`. Whoever is told uses no lock of ours.
+fn poison(failed: &[Arc<Dirt>]) {
+    failed.iter().for_each(|dirt| dirt.poison());
 }
 
 /// Removes the journal in `data_dir`, nothing in which is needed any more.

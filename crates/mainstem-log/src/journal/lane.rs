@@ -41,11 +41,11 @@ impl Lane {
     }
 
     /// Counts a commit for as long as the value lives.
-    pub(crate) fn enter(&self) -> UnderWay {
+    pub(crate) fn enter(&self) -> Option<UnderWay> {
         self.journal.enter()
     }
 
-    /// Answers why nothing may be appended, if a sync in the background failed.
+    /// Answers why nothing may be appended, if a sync failed that the journal has the groups of.
     pub(crate) fn check(&self) -> Result<(), CommitFailure> {
         self.dirt
             .failure()
@@ -94,17 +94,42 @@ impl Lane {
         }
         match journal.append_bytes(&self.entry) {
             Ok(_) => {
-                self.journal.count(group.len());
+                self.journal.count(self.entry.len());
                 Ok(true)
             }
-            Err(error) if error.outcome() == Outcome::NotApplied => Ok(false),
+            Err(error) if error.outcome() == Outcome::NotApplied => {
+                self.journal.take_nothing_for_now();
+                Ok(false)
+            }
             Err(error) => Err(CommitFailure::Fatal(error)),
         }
     }
 
-    /// Notes that all that was written to the active segment is durable there.
-    pub(crate) fn settled(&self) {
-        self.dirt.settle();
+    /// Runs `sync` on the active segment, and notes what came of it: all that was written is durable there, if
+    /// `is_all` agrees, or the journal is needed until the next opening.
+    pub(crate) fn settle(
+        &self,
+        sync: impl FnOnce() -> Result<(), CommitFailure>,
+        is_all: impl FnOnce() -> bool,
+    ) -> Result<(), CommitFailure> {
+        // A failure is told once, and what comes after it proves nothing: neither of two syncs at a time
+        // could tell what the other one has missed.
+        let _alone = self.dirt.syncing.lock();
+        let synced = sync();
+        match &synced {
+            Ok(()) if is_all() => self.dirt.settle(),
+            Ok(()) => {}
+            Err(_) => self.pin(&synced),
+        }
+        synced
+    }
+
+    /// Has the journal keep what it has of the shard until the next opening, if `result` leaves the segment
+    /// unknown.
+    pub(crate) fn pin<T>(&self, result: &Result<T, CommitFailure>) {
+        if let Err(CommitFailure::Fatal(error)) = result {
+            self.dirt.pin(error);
+        }
     }
 
     /// Returns whether something is durable in the journal alone.
@@ -112,9 +137,10 @@ impl Lane {
         self.dirt.first().is_some()
     }
 
-    /// Gives up the descriptor. Nothing may be durable in the journal alone.
+    /// Gives up the descriptor, and memory.
     pub(crate) fn close_file(&mut self) {
         self.file = None;
+        self.entry = Vec::new();
     }
 }
 
@@ -122,6 +148,8 @@ impl Lane {
 #[derive(Debug, Default)]
 pub(crate) struct Dirt {
     state: Mutex<State>,
+    /// Held by whoever syncs the segment, until it is noted what came of that.
+    syncing: Mutex<()>,
     shard: OnceLock<Weak<ShardState>>,
 }
 
@@ -175,6 +203,17 @@ impl Dirt {
         }
     }
 
+    /// Keeps the journal from here on.
+    fn pin(&self, error: &LogError) {
+        if is_planted(Defect::JournalNotPinned) {
+            return;
+        }
+        self.state
+            .lock()
+            .failed
+            .get_or_insert_with(|| LogError::Poisoned(Arc::new(error.clone())));
+    }
+
     fn failure(&self) -> Option<LogError> {
         self.state.lock().failed.clone()
     }
@@ -194,32 +233,47 @@ impl Dirt {
         state.is_listed
     }
 
-    /// Syncs the segment. One at a time.
-    pub(super) fn flush(&self) {
+    /// Syncs the segment; returns whether that went well. A failure is final: what was to be written may be
+    /// gone from memory, and the journal keeps it.
+    pub(super) fn flush(&self) -> bool {
+        let _alone = self.syncing.lock();
         let span = {
             let mut state = self.state.lock();
             if state.failed.is_some() {
-                return;
+                return true;
             }
             let span = state.pending.take();
             state.flushing = span.as_ref().map(|span| span.first);
             span
         };
-        let Some(span) = span else { return };
-        let synced = if is_planted(Defect::JournalFlushSkipped) {
-            Ok(())
-        } else {
-            span.file.sync_data()
-        };
+        let Some(span) = span else { return true };
+        let claim = &span.segment.claim;
+        // Syncs of zeros can fail, too, and take the rest with them.
+        let synced = claim.hold().and_then(|()| {
+            let synced = if is_planted(Defect::JournalFlushSkipped) {
+                Ok(())
+            } else {
+                span.file.sync_data()
+            };
+            let failed = synced.map_err(|error| sync_failed(&span.segment.path, error));
+            claim.finish(failed.clone().err());
+            failed
+        });
         match synced {
-            Ok(()) => self.state.lock().flushing = None,
-            Err(error) => self.fail(sync_failed(&span.segment.path, error)),
+            Ok(()) => {
+                self.state.lock().flushing = None;
+                true
+            }
+            Err(error) => {
+                self.pin(&error);
+                false
+            }
         }
     }
 
-    /// A failed sync is final: what it was to write may be gone from memory. The journal keeps it.
-    fn fail(&self, error: LogError) {
-        self.state.lock().failed = Some(error.clone());
+    /// Poisons the shard, after a flush that failed.
+    pub(super) fn poison(&self) {
+        let Some(error) = self.failure() else { return };
         let shard = self.shard.get().and_then(Weak::upgrade);
         if let Some(shard) = shard {
             // Whoever commits at the moment is told by the next commit.

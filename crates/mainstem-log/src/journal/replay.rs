@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mainstem_env::{File, OpenMode};
 
 use super::commit::{log_name, log_options, remove, shared_for_log};
+use crate::append::committer::CommitFailure;
 use crate::config::JournalOptions;
 use crate::defect::{Defect, is_planted};
 use crate::engine::remove_leaving;
@@ -14,15 +15,16 @@ use crate::error::LogError;
 use crate::files::Files;
 use crate::format::checksum::Salt;
 use crate::format::journal_entry::JournalEntry;
-use crate::format::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::format::segment_header::{HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::format::{ALIGNMENT, names};
 use crate::read::cursor::Start;
 use crate::read::record::Record;
 use crate::recovery;
 use crate::recovery::walk::{Expect, Place, Walker};
+use crate::segment::active::storage_error;
 use crate::segment::shared::read_footer;
 use crate::seq::SeqNo;
-use crate::shard::{EngineFate, Shard, ShardState};
+use crate::shard::{EngineFate, Shard, ShardName, ShardState};
 
 /// What a replay did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +139,9 @@ fn collect(log: &Shard, dir: &Path, groups: &mut Groups) -> Result<(), LogError>
     let mut cursor = log.cursor(Start::Oldest)?;
     while let Some(record) = cursor.next()? {
         let record = record.keep();
-        let Some(entry) = JournalEntry::decode(record.payload()) else {
+        let entry = JournalEntry::decode(record.payload());
+        let entry = entry.filter(|entry| ShardName::new(entry.shard).is_ok());
+        let Some(entry) = entry else {
             let what = format!("record {} is no entry of a commit journal", record.seq());
             return Err(LogError::corrupt(dir, 0, what));
         };
@@ -162,7 +166,14 @@ fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u
     let mut block = [0; SEGMENT_HEADER_BYTES];
     file.read_at(&mut block, 0)
         .map_err(LogError::io("read", &path))?;
-    let header = SegmentHeader::decode(&block).ok();
+    let header = match SegmentHeader::decode(&block) {
+        Ok(header) => Some(header),
+        Err(HeaderError::Invalid) => None,
+        Err(newer) => {
+            let what = newer.to_string();
+            return Err(LogError::Unsupported { path, what });
+        }
+    };
     let len = file.len().map_err(LogError::io("measure", &path))?;
     if header.is_none() && len <= SegmentHeader::data_start() {
         // A shard of the same name was removed, and this one was never whole.
@@ -170,13 +181,18 @@ fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u
     }
     // Any other header that cannot be read was whole before the journal got its first group. It is found
     // damaged later, and repaired; what belongs behind it is better there than nowhere.
+    let newest = entries
+        .last()
+        .and_then(|record| JournalEntry::decode(record.payload()));
+    let salt = header.map(|header| header.salt);
+    let salt = salt.or(newest.map(|entry| entry.salt));
     let mut written = 0_u64;
     let mut end = 0;
     for record in entries {
         let Some(entry) = JournalEntry::decode(record.payload()) else {
             continue;
         };
-        let is_stale = header.is_some_and(|header| header.salt != entry.salt);
+        let is_stale = salt != Some(entry.salt);
         let position = u64::from(entry.position);
         if is_stale || holds_another_group(&*file, &path, &entry)? {
             continue;
@@ -184,7 +200,7 @@ fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u
         // Also where it is there already: it may be so in memory only, and marked clean by a sync that
         // failed.
         file.write_all_at(entry.group, position)
-            .map_err(LogError::io("write", &path))?;
+            .map_err(|error| not_written(&path, error))?;
         let len = u64::try_from(entry.group.len()).unwrap_or(u64::MAX);
         end = position.saturating_add(len).max(end);
         written = written.saturating_add(1);
@@ -204,8 +220,15 @@ fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u
             .and_then(|()| file.truncate(len))
             .map_err(LogError::io("set the length of", &path))?;
     }
-    file.sync_all().map_err(LogError::io("sync", &path))?;
+    file.sync_all().map_err(|error| not_written(&path, error))?;
     Ok(written)
+}
+
+/// Tells a full volume from a failure that freeing space does not help with.
+fn not_written(path: &Path, error: std::io::Error) -> LogError {
+    match storage_error("take over from the commit journal to", path, error) {
+        CommitFailure::Refused(error) | CommitFailure::Fatal(error) => error,
+    }
 }
 
 /// Returns whether a whole group lies where `entry` belongs and is not the one in it.

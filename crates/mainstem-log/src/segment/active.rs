@@ -261,14 +261,15 @@ impl ActiveSegment {
         &mut self,
         group: &mut Group,
         mut lane: Option<&mut Lane>,
-    ) -> Result<(), CommitFailure> {
-        let _under_way = lane.as_ref().map(|lane| lane.enter());
+    ) -> Result<bool, CommitFailure> {
+        let _under_way = lane.as_ref().and_then(|lane| lane.enter());
+        // First, if there is but one descriptor.
+        let file = self.file().map_err(refused)?;
         let mut goes_through_journal = false;
         if let Some(lane) = &mut lane {
             lane.check()?;
             goes_through_journal = lane.is_open_for(group.byte_len(), self.segment.path());
         }
-        let file = self.file().map_err(refused)?;
         let (start, base, created_ms) = (self.data_end, self.header.base, self.header.created_ms);
         let (oldest_ms, newest_ms) = (group.oldest_ms(), group.newest_ms());
         let newest_seconds = seconds_up(newest_ms.saturating_sub(created_ms));
@@ -338,9 +339,10 @@ impl ActiveSegment {
             _ => false,
         };
         if !is_in_journal {
-            sync(&*file, start).map_err(fatal)?;
-            if let Some(lane) = &lane {
-                lane.settled();
+            let sync = || sync(&*file, start).map_err(fatal);
+            match &lane {
+                Some(lane) => lane.settle(sync, || self.segment.claim.is_quiet())?,
+                None => sync()?,
             }
         }
 
@@ -359,18 +361,12 @@ impl ActiveSegment {
         // Where the data ends is worth no write of its own when many shards commit: it is written with the
         // next entry, or when the index is synced.
         if !is_in_journal || !self.due.is_empty() {
-            self.record_ends();
+            let ends = self.ends();
+            self.index
+                .record(&self.files, &self.due, ends, self.header.salt);
+            self.recorded_end = self.data_end;
         }
-        Ok(())
-    }
-
-    /// Writes to the index what is due, and where the data ends.
-    fn record_ends(&mut self) {
-        let ends = self.ends();
-        self.index
-            .record(&self.files, &self.due, ends, self.header.salt);
-        self.due.clear();
-        self.recorded_end = self.data_end;
+        Ok(is_in_journal)
     }
 
     /// Makes durable here what is so only in the journal that `lane` leads to.
@@ -380,11 +376,10 @@ impl ActiveSegment {
             return Ok(());
         }
         let file = self.file().map_err(refused)?;
+        self.wait_for_prewrite().map_err(CommitFailure::Fatal)?;
         let path = self.segment.path();
         let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
-        file.sync_data().map_err(fatal)?;
-        lane.settled();
-        Ok(())
+        lane.settle(|| file.sync_data().map_err(fatal), || true)
     }
 
     /// Claims space ahead of the data to be filled with zeros, if what was filled runs out: `window`
@@ -447,7 +442,9 @@ impl ActiveSegment {
     /// Makes the index durable, so that recovery need not read what it covers.
     pub(crate) fn sync_index(&mut self) {
         if self.recorded_end < self.data_end {
-            self.record_ends();
+            let ends = self.ends();
+            self.index.record(&self.files, &[], ends, self.header.salt);
+            self.recorded_end = self.data_end;
         }
         self.index.sync(&self.files, self.data_end);
     }

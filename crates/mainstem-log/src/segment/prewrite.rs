@@ -71,7 +71,27 @@ impl Claim {
         state.failed.clone().map_or(Ok(()), Err)
     }
 
-    fn finish(&self, failed: Option<LogError>) {
+    /// Keeps zeros from being written until [`Self::finish`], when none are being written any more. Unlike a
+    /// range of them, this holds up no commit.
+    pub(crate) fn hold(&self) -> Result<(), LogError> {
+        let mut state = self.state.lock();
+        while state.range.is_some() {
+            state = self.done.wait(state);
+        }
+        if let Some(failed) = &state.failed {
+            return Err(failed.clone());
+        }
+        state.range = Some(u64::MAX - 1..u64::MAX);
+        Ok(())
+    }
+
+    /// Returns whether no zeros are being written, and none failed to be.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.state.lock();
+        state.range.is_none() && state.failed.is_none()
+    }
+
+    pub(crate) fn finish(&self, failed: Option<LogError>) {
         let mut state = self.state.lock();
         state.range = None;
         if state.failed.is_none() {

@@ -7,11 +7,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use mainstem_env::Env;
-use mainstem_env::sim::{Choices, Fault, OpKind, Sim, Strictness};
-use mainstem_log::{Engine, EngineOptions, LogError, Offline, Shard};
+use mainstem_env::sim::{Choices, Fault, FaultError, OpKind, Sim, Strictness, hooked};
+use mainstem_log::{Engine, EngineOptions, LogError, Offline, Shard, ShardOptions};
 
 use crate::kit::{DIR, append, engine_options, name, open, open_sim, read_all, small_segments};
 
@@ -214,7 +216,7 @@ fn large_groups_have_a_sync_of_their_own() {
     append(&shards[0], &[b'x'; 1000]).unwrap();
     assert_eq!(engine.metrics().journaled_groups, 1);
     let large = engine
-        .create_shard(&name("large"), mainstem_log::ShardOptions::default())
+        .create_shard(&name("large"), ShardOptions::default())
         .unwrap();
     append(&large, &[b'x'; 3000]).unwrap();
     assert_eq!(engine.metrics().journaled_groups, 1);
@@ -319,9 +321,9 @@ fn damage_is_told_and_never_served_and_can_be_set_aside() {
         "{error:?}"
     );
     let mut offline = Offline::open(&lost.env(), Path::new(DIR)).unwrap();
-    assert!(offline.journal_damage().is_some());
+    assert!(offline.journal_problem().is_some());
     offline.set_journal_aside().unwrap();
-    assert!(offline.journal_damage().is_none());
+    assert!(offline.journal_problem().is_none());
     drop(offline);
     let kept = Path::new("/data/journal.damaged");
     assert!(lost.files().iter().any(|it| it.starts_with(kept)));
@@ -389,6 +391,118 @@ fn no_change_of_a_byte_goes_unnoticed() {
         );
     }
     assert!(refused > used / 2, "{refused} of {used}");
+}
+
+/// A sync of the segment fails; what comes after it proves nothing, whoever asks.
+#[test]
+fn a_failed_sync_of_a_segment_leaves_the_journal_what_it_has() {
+    let sim = Sim::new(13);
+    let engine = open_journaling(&sim);
+    let shard = engine
+        .create_shard(&name("s0"), ShardOptions::default())
+        .unwrap();
+    for number in 0..RECORDS {
+        append(&shard, &payload(0, number)).unwrap();
+    }
+    let fault = Fault::once(OpKind::SyncData, 1, std::io::ErrorKind::Other);
+    sim.fail(fault.on_path("shards/s0"));
+    append(&shard, &LARGE).unwrap_err();
+    engine.maintain();
+    let _this_shard_is_not_vouched_for = engine.close();
+    check_after_power_cut(&sim);
+}
+
+/// The same, while somebody waits to close the engine.
+#[test]
+fn a_sync_that_fails_during_a_close_is_not_made_up_for() {
+    let sim = Sim::new(14);
+    sim.set_published_check(|path| path.starts_with(JOURNAL));
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let (entered, has_entered) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    let hold = {
+        let is_armed = Arc::clone(&is_armed);
+        move |kind, path: &Path| {
+            let is_meant = kind == OpKind::SyncData && path.starts_with("/data/shards/s0");
+            if is_meant && is_armed.swap(false, Ordering::SeqCst) {
+                entered.send(()).unwrap();
+                may_go_on.lock().unwrap().recv().unwrap();
+            }
+            Ok(())
+        }
+    };
+    let env = hooked(&sim.env(), Arc::new(hold));
+    let engine = Engine::open(&env, Path::new(DIR), journaling(64 << 10)).unwrap();
+    let shard = engine
+        .create_shard(&name("s0"), ShardOptions::default())
+        .unwrap();
+    for number in 0..RECORDS {
+        append(&shard, &payload(0, number)).unwrap();
+    }
+    is_armed.store(true, Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        let appending = scope.spawn(|| append(&shard, &LARGE));
+        has_entered.recv().unwrap();
+        let closing = scope.spawn(|| engine.close());
+        while shard.refusal().is_none() {
+            std::thread::yield_now();
+        }
+        let fault = Fault::once(OpKind::SyncData, 1, std::io::ErrorKind::Other);
+        sim.fail(fault.on_path("shards/s0"));
+        go_on.send(()).unwrap();
+        appending.join().unwrap().unwrap_err();
+        let _this_shard_is_not_vouched_for = closing.join().unwrap();
+    });
+    check_after_power_cut(&sim);
+}
+
+/// Too large for the journal.
+const LARGE: [u8; 3000] = [b'x'; 3000];
+
+fn check_after_power_cut(sim: &Sim) {
+    let lost = sim.power_loss(
+        sim.op_count(),
+        &mut Choices::drop_all(),
+        Strictness::StrictPosix,
+    );
+    let engine = open_sim(&lost);
+    let shard = engine.shard(&name("s0"), ShardOptions::default()).unwrap();
+    assert!(shard.refusal().is_none(), "{:?}", shard.refusal());
+    let found = read_all(&shard);
+    let expected: Vec<_> = (0..RECORDS).map(|it| (it, payload(0, it))).collect();
+    assert_eq!(found.get(..expected.len()), Some(&*expected));
+}
+
+/// Nobody tidies, records are short and names are long.
+#[test]
+fn it_stays_within_its_bounds() {
+    let sim = Sim::new(15);
+    let engine = open_journaling(&sim);
+    let shard = engine.create_shard(&name(&"n".repeat(200)), small_segments());
+    for _ in 0..2000 {
+        append(shard.as_ref().unwrap(), b"x").unwrap();
+    }
+    let is_segment = |path: &&PathBuf| {
+        path.starts_with(JOURNAL) && path.extension().is_some_and(|it| it == "seg")
+    };
+    // One more: none is filled to its end.
+    assert!(sim.files().iter().filter(is_segment).count() <= 5);
+}
+
+#[test]
+fn the_last_descriptor_is_for_the_segment() {
+    let sim = Sim::new(16);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, 1);
+    append(&shards[0], b"one").unwrap();
+    for _ in 0..3 {
+        sim.advance(Duration::from_mins(1));
+        engine.maintain();
+    }
+    let too_many = FaultError::Raw(24);
+    sim.fail(Fault::for_ever(OpKind::Open, 2, too_many).on_path("shards/s0"));
+    append(&shards[0], b"two").unwrap();
 }
 
 #[test]
