@@ -450,7 +450,9 @@ impl Journal {
 
 /// Poisons the shards of `failed`. Whoever is told uses no lock of ours.
 fn poison(failed: &[Arc<Dirt>]) {
-    failed.iter().for_each(|dirt| dirt.poison());
+    for dirt in failed {
+        dirt.poison();
+    }
 }
 
 /// Removes the journal in `data_dir`, nothing in which is needed any more.
