@@ -204,6 +204,7 @@ impl View {
 impl Deref for View {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         let bytes = match &self.bytes {
             Bytes::Mapped(mapping) => mapping.bytes(self.start..self.end),

@@ -58,6 +58,7 @@ impl Mapping {
         unsafe_code,
         reason = "turning a map into a slice; see the module's text"
     )]
+    #[inline]
     pub(crate) fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
         if range.start > range.end || range.end > self.map.len() {
             return None;

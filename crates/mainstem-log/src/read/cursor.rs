@@ -10,7 +10,7 @@ use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::CountedRegion;
 use crate::format::checksum::{FrameHasher, Salt};
-use crate::format::frame::{self, FrameError};
+use crate::format::frame::{self, Extent, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::segment_header::SegmentHeader;
 use crate::segment::set;
@@ -70,6 +70,8 @@ struct Spot {
     window: u64,
     /// The position up to which the file was brought into memory.
     populated: u64,
+    /// The same as an end in the view.
+    at_hand: usize,
     /// What `populated` was when a record was looked for among what is in memory, in vain.
     hopped: u64,
     /// The sequence number of the record at the position; unknown after a jump into the middle.
@@ -79,11 +81,27 @@ struct Spot {
 /// A verified record in the view.
 #[derive(Clone, Copy, Debug)]
 struct Found {
-    start: usize,
-    payload_len: usize,
-    len: usize,
+    /// Where its payload begins and ends, and where its frame ends, in the view.
+    payload_start: usize,
+    payload_end: usize,
+    end: usize,
     seq: SeqNo,
     time_ms: u64,
+}
+
+impl Found {
+    /// Returns what lies at `start`.
+    #[inline]
+    fn new(start: usize, extent: &Extent, seq: SeqNo, time_ms: u64) -> Self {
+        let payload_start = start.saturating_add(frame::FRAME_HEADER_BYTES);
+        Self {
+            payload_start,
+            payload_end: payload_start.saturating_add(extent.payload),
+            end: start.saturating_add(extent.frame),
+            seq,
+            time_ms,
+        }
+    }
 }
 
 impl Cursor {
@@ -134,42 +152,64 @@ impl Cursor {
         clippy::should_implement_trait,
         reason = "the record is borrowed from the cursor"
     )]
+    #[expect(
+        clippy::inline_always,
+        reason = "a tenth of a replay of short records is handing each through memory"
+    )]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        let follower = match &mut self.spot {
-            Some(spot) if self.next < self.durable => spot.follower(self.next),
-            _ => None,
-        };
-        let found = match follower {
+        let found = match self.follower() {
             Some(found) => found,
-            None => match self.advance() {
-                Ok(Some(found)) => found,
-                Ok(None) => return Ok(None),
-                Err(error) => return Err(self.failed(error)),
+            None => match self.find()? {
+                Some(found) => found,
+                None => return Ok(None),
             },
         };
-        if found.time_ms < self.horizon_ms {
-            return Err(LogError::Trimmed {
-                oldest: self.shard.first_seq()?,
-            });
-        }
         self.next = found.seq.plus(1);
         let Some(spot) = &mut self.spot else {
             return Ok(None);
         };
         spot.consume(found);
-        let start = found.start.saturating_add(frame::FRAME_HEADER_BYTES);
-        let payload = spot
-            .view
-            .get(start..start.saturating_add(found.payload_len));
-        let time = TimestampMs(found.time_ms);
-        let (payload, view) = (payload.unwrap_or_default(), &spot.view);
+        let payload = spot.view.get(found.payload_start..found.payload_end);
         Ok(Some(RecordRef {
             seq: found.seq,
-            time,
-            payload,
-            view,
-            start,
+            time: TimestampMs(found.time_ms),
+            payload: payload.unwrap_or_default(),
+            view: &spot.view,
+            start: found.payload_start,
         }))
+    }
+
+    /// Finds the next record in the common case: it lies right at the place, is in memory and verifies.
+    /// Everything else, errors too, is for [`Self::find`].
+    #[inline]
+    fn follower(&mut self) -> Option<Found> {
+        if self.next >= self.durable {
+            return None;
+        }
+        let found = self.spot.as_mut()?.follower(self.next)?;
+        (found.time_ms >= self.horizon_ms).then_some(found)
+    }
+
+    /// Finds and verifies the next record, and does not pass it.
+    #[inline(never)]
+    fn find(&mut self) -> Result<Option<Found>, LogError> {
+        if let Some(spot) = &mut self.spot
+            && spot.enter_group(self.next)
+            && let Some(found) = self.follower()
+        {
+            return Ok(Some(found));
+        }
+        let found = match self.advance() {
+            Ok(found) => found,
+            Err(error) => return Err(self.failed(error)),
+        };
+        if found.is_some_and(|found| found.time_ms < self.horizon_ms) {
+            return Err(LogError::Trimmed {
+                oldest: self.shard.first_seq()?,
+            });
+        }
+        Ok(found)
     }
 
     /// Counts a failed read, and tells a segment that was deleted meanwhile from one that is broken.
@@ -370,6 +410,7 @@ impl Spot {
             offset: 0,
             window: WINDOW_BYTES_MIN,
             populated: 0,
+            at_hand: 0,
             hopped: 0,
             expect,
         })
@@ -380,27 +421,31 @@ impl Spot {
             .saturating_add(u64::try_from(self.offset).unwrap_or(u64::MAX))
     }
 
+    #[inline]
     fn consume(&mut self, found: Found) {
-        self.offset = found.start.saturating_add(found.len);
+        self.offset = found.end;
         self.expect = Some(found.seq.plus(1));
     }
 
-    /// Finds record `next` in the common case: it lies right at the place, is in memory and verifies.
-    /// Everything else, errors too, is for [`Spot::peek`].
+    /// As [`Cursor::follower`], of mark and horizon apart.
+    #[inline]
     fn follower(&mut self, next: SeqNo) -> Option<Found> {
-        if self.expect != Some(next) {
-            return None;
+        let rest = self.view.get(self.offset..self.at_hand)?;
+        let (frame, time_ms) = frame::verify(rest, next, &mut self.hasher)?;
+        Some(Found::new(self.offset, &frame, next, time_ms))
+    }
+
+    /// Passes the header of a group that begins with the record `next`, if it is the next thing at the
+    /// place, in memory and as it should be.
+    fn enter_group(&mut self, next: SeqNo) -> bool {
+        let header = self.view.get(self.offset..self.at_hand);
+        let header = header.and_then(|rest| GroupHeader::decode(rest, self.salt));
+        let is_entered = header.is_some_and(|header| header.first == next);
+        if is_entered {
+            self.offset = self.offset.saturating_add(GROUP_HEADER_BYTES);
+            self.expect = Some(next);
         }
-        let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
-        let rest = self.view.get(self.offset..in_memory.min(self.view.len()))?;
-        let (payload_len, time_ms) = frame::verify(rest, next, &mut self.hasher)?;
-        Some(Found {
-            start: self.offset,
-            payload_len,
-            len: frame::frame_bytes(payload_len),
-            seq: next,
-            time_ms,
-        })
+        is_entered
     }
 
     /// Finds record `next` if it lies a little further on in memory, past records that nobody asked
@@ -412,11 +457,9 @@ impl Spot {
             return None;
         }
         self.hopped = self.populated;
-        let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
-        let end = in_memory.min(self.view.len());
         let mut at = self.offset;
         loop {
-            let rest = self.view.get(at..end)?;
+            let rest = self.view.get(at..self.at_hand)?;
             let word = u32::from_le_bytes(*rest.first_chunk()?);
             if !frame::begins_frame(word) {
                 at = at.saturating_add(GROUP_HEADER_BYTES);
@@ -427,13 +470,7 @@ impl Spot {
                 if frame.seq != next {
                     return None;
                 }
-                let found = Found {
-                    start: at,
-                    payload_len: frame.payload.len(),
-                    len: frame.len,
-                    seq: next,
-                    time_ms: frame.time_ms,
-                };
+                let found = Found::new(at, &frame.extent(), next, frame.time_ms);
                 self.offset = at;
                 self.expect = Some(next);
                 return Some(found);
@@ -520,13 +557,8 @@ impl Spot {
             {
                 return Err(self.corrupt("record does not follow the one before it"));
             }
-            return Ok(Peek::Record(Found {
-                start: self.offset,
-                payload_len: frame.payload.len(),
-                len: frame.len,
-                seq: frame.seq,
-                time_ms: frame.time_ms,
-            }));
+            let found = Found::new(self.offset, &frame.extent(), frame.seq, frame.time_ms);
+            return Ok(Peek::Record(found));
         }
     }
 
@@ -557,6 +589,7 @@ impl Spot {
         self.view = view.map_err(LogError::io("read", self.segment.path()))?;
         self.view_start = position;
         self.offset = 0;
+        self.count_at_hand();
         Ok(Refill::More)
     }
 
@@ -568,7 +601,14 @@ impl Spot {
         populated.map_err(LogError::io("read", self.segment.path()))?;
         self.populated = target;
         self.window = self.window.saturating_mul(2).min(WINDOW_BYTES_MAX);
+        self.count_at_hand();
         Ok(())
+    }
+
+    fn count_at_hand(&mut self) {
+        let in_memory = self.populated.saturating_sub(self.view_start);
+        let in_memory = usize::try_from(in_memory).unwrap_or(usize::MAX);
+        self.at_hand = in_memory.min(self.view.len());
     }
 
     fn corrupt(&self, what: &str) -> LogError {
