@@ -62,6 +62,13 @@ struct SeqAndTime {
 }
 
 impl SeqAndTime {
+    /// What sixteen zeros add.
+    const ZERO: Self = Self {
+        seq_high: 0,
+        time_ms: 0,
+        sum: after_zeros(!after_zeros(!0, 16), 8),
+    };
+
     fn new(empty: &Hasher, seq_high: u64, time_ms: u64) -> Self {
         let [s0, s1, s2, s3, s4, s5, s6, s7] = (seq_high << 8).to_le_bytes();
         let [t0, t1, t2, t3, t4, t5, t6, t7] = time_ms.to_le_bytes();
@@ -80,10 +87,9 @@ impl FrameHasher {
     /// Returns the hasher of the segment with this salt.
     pub fn new(salt: Salt) -> Self {
         let empty = Hasher::new();
-        let last = SeqAndTime::new(&empty, 0, 0);
         Self {
             constant: ONES_SHIFTED ^ of(&empty, &salt.bytes()),
-            last,
+            last: SeqAndTime::ZERO,
             empty,
         }
     }

@@ -86,9 +86,9 @@ pub enum FrameError {
 }
 
 /// Returns the size of a frame with `payload` bytes of payload, padding included.
+#[inline]
 pub const fn frame_bytes(payload: usize) -> usize {
-    let unpadded = payload.saturating_add(FRAME_HEADER_BYTES);
-    unpadded.next_multiple_of(8)
+    payload.saturating_add(FRAME_HEADER_BYTES + 7) & !7
 }
 
 /// Returns whether `word`, the first four bytes at a position, begins a frame.
@@ -212,11 +212,11 @@ pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(Ext
     let payload_len = usize::try_from(word & LENGTH_MASK).ok()?;
     let frame = bytes.get(..frame_bytes(payload_len))?;
     let payload = frame.get(FRAME_HEADER_BYTES..)?.get(..payload_len)?;
-    // A frame is longer than a word, and its padding shorter, so the last word holds all of it. What
-    // precedes the payload is some words long.
+    // A frame is longer than a word, and its padding shorter, so the last bytes of the last word are the
+    // padding. Two shifts, since it may be none.
     let last = u64::from_le_bytes(*frame.last_chunk()?);
-    let used = word % 8;
-    let is_padded = used == 0 || last >> (used * 8) == 0;
+    let padding_bits = word.wrapping_neg() % 8 * 8;
+    let padding = last >> 1 >> (63 - padding_bits);
     let time_ms = fields.u64(AT_TIME);
     let stored = fields.u32(AT_CRC);
     let is_intact = hasher.is_of_payload(stored, payload, word, seq.0, time_ms)
@@ -225,7 +225,7 @@ pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(Ext
         payload: payload_len,
         frame: frame.len(),
     };
-    (is_padded && is_intact).then_some((extent, time_ms))
+    (is_intact && padding == 0).then_some((extent, time_ms))
 }
 
 /// Returns the arrival time in the frame at the start of `bytes`, unverified.

@@ -13,7 +13,6 @@ use crate::format::checksum::{FrameHasher, Salt};
 use crate::format::frame::{self, Extent, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::segment_header::SegmentHeader;
-use crate::segment::set;
 use crate::segment::shared::Segment;
 use crate::seq::SeqNo;
 use crate::shard::ShardState;
@@ -54,6 +53,8 @@ pub struct Cursor {
     durable: SeqNo,
     spot: Option<Spot>,
     horizon_ms: u64,
+    /// The record that was handed out last.
+    passed: Found,
 }
 
 /// A place in a segment.
@@ -79,7 +80,7 @@ struct Spot {
 }
 
 /// A verified record in the view.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Found {
     /// Where its payload begins and ends, and where its frame ends, in the view.
     payload_start: usize,
@@ -120,6 +121,7 @@ impl Cursor {
             durable: durable_end,
             spot: None,
             horizon_ms,
+            passed: Found::default(),
         };
         match start {
             Start::End => {}
@@ -128,7 +130,7 @@ impl Cursor {
             Start::At(seq) => {
                 // Damage in the oldest segment is no reason not to read another one: a record that
                 // is too old is noticed by its own time, too.
-                match cursor.shard.first_seq() {
+                match shard.first_seq_since(horizon_ms) {
                     Ok(oldest) if seq < oldest => return Err(LogError::Trimmed { oldest }),
                     _ => {}
                 }
@@ -152,64 +154,76 @@ impl Cursor {
         clippy::should_implement_trait,
         reason = "the record is borrowed from the cursor"
     )]
-    #[expect(
-        clippy::inline_always,
-        reason = "a tenth of a replay of short records is handing each through memory"
-    )]
-    #[inline(always)]
-    pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        let found = match self.follower() {
-            Some(found) => found,
-            None => match self.find()? {
-                Some(found) => found,
-                None => return Ok(None),
-            },
-        };
-        self.next = found.seq.plus(1);
-        let Some(spot) = &mut self.spot else {
-            return Ok(None);
-        };
-        spot.consume(found);
-        let payload = spot.view.get(found.payload_start..found.payload_end);
-        Ok(Some(RecordRef {
-            seq: found.seq,
-            time: TimestampMs(found.time_ms),
-            payload: payload.unwrap_or_default(),
-            view: &spot.view,
-            start: found.payload_start,
-        }))
-    }
-
-    /// Finds the next record in the common case: it lies right at the place, is in memory and verifies.
-    /// Everything else, errors too, is for [`Self::find`].
     #[inline]
-    fn follower(&mut self) -> Option<Found> {
-        if self.next >= self.durable {
-            return None;
+    pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
+        if !self.step() && !self.find()? {
+            return Ok(None);
         }
-        let found = self.spot.as_mut()?.follower(self.next)?;
-        (found.time_ms >= self.horizon_ms).then_some(found)
+        let Found {
+            payload_start,
+            payload_end,
+            seq,
+            time_ms,
+            ..
+        } = self.passed;
+        let record = self.spot.as_ref().map(|spot| RecordRef {
+            seq,
+            time: TimestampMs(time_ms),
+            payload: spot
+                .view
+                .get(payload_start..payload_end)
+                .unwrap_or_default(),
+            view: &spot.view,
+            start: payload_start,
+        });
+        Ok(record)
     }
 
-    /// Finds and verifies the next record, and does not pass it.
+    /// Passes the next record in the common case: it lies right at the place, is in memory and
+    /// verifies. Everything else, errors too, is for [`Self::find`].
+    fn step(&mut self) -> bool {
+        let Some(spot) = &mut self.spot else {
+            return false;
+        };
+        if self.next >= self.durable {
+            return false;
+        }
+        match spot.follower(self.next) {
+            Some(found) if found.time_ms >= self.horizon_ms => {
+                spot.consume(found);
+                self.next = found.seq.plus(1);
+                self.passed = found;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Finds the next record wherever it is, and passes it; `false` if there is none yet.
     #[inline(never)]
-    fn find(&mut self) -> Result<Option<Found>, LogError> {
+    fn find(&mut self) -> Result<bool, LogError> {
         if let Some(spot) = &mut self.spot
             && spot.enter_group(self.next)
-            && let Some(found) = self.follower()
+            && self.step()
         {
-            return Ok(Some(found));
+            return Ok(true);
         }
         let found = match self.advance() {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(false),
             Err(error) => return Err(self.failed(error)),
         };
-        if found.is_some_and(|found| found.time_ms < self.horizon_ms) {
+        if found.time_ms < self.horizon_ms {
             return Err(LogError::Trimmed {
                 oldest: self.shard.first_seq()?,
             });
         }
-        Ok(found)
+        if let Some(spot) = &mut self.spot {
+            spot.consume(found);
+        }
+        self.next = found.seq.plus(1);
+        self.passed = found;
+        Ok(true)
     }
 
     /// Counts a failed read, and tells a segment that was deleted meanwhile from one that is broken.
@@ -257,9 +271,10 @@ impl Cursor {
         // All that was durable when this began and is not found below is older than the time.
         let durable_end = self.next;
         let Some(segment) = first else { return Ok(()) };
-        let position = locate::by_time(segment, time_ms, &self.shard.counters)?;
+        let region = segment.region()?;
+        let position = locate::by_time(segment, &region, time_ms, &self.shard.counters)?;
         self.next = segment.base;
-        self.spot = Some(Spot::new(Arc::clone(segment), position, None)?);
+        self.spot = Some(Spot::new(Arc::clone(segment), region, position, None)?);
         loop {
             let found = self.advance()?;
             match found {
@@ -283,14 +298,26 @@ impl Cursor {
 
     /// Finds the record `self.next` without passing it.
     fn advance(&mut self) -> Result<Option<Found>, LogError> {
-        if self.spot.is_none() && !self.enter()? {
-            return Ok(None);
+        let mut is_entered = false;
+        if self.spot.is_none() {
+            is_entered = self.enter()?;
+            if !is_entered {
+                return Ok(None);
+            }
         }
         loop {
             let Some(spot) = &mut self.spot else {
                 return Ok(None);
             };
-            match spot.peek(&mut self.horizon_ms, &self.shard)? {
+            let mut hopped = None;
+            if std::mem::take(&mut is_entered) {
+                hopped = spot.hop_in(self.next)?;
+            }
+            let peek = match hopped {
+                Some(found) => Peek::Record(found),
+                None => spot.peek(&mut self.horizon_ms, &self.shard)?,
+            };
+            match peek {
                 Peek::Record(found) => {
                     let found = if found.seq < self.next {
                         spot.consume(found);
@@ -323,14 +350,14 @@ impl Cursor {
         if self.next >= self.shard.watermark.next() {
             return Ok(false);
         }
-        let segments = self.shard.segments.snapshot();
-        let Some(segment) = set::find(&segments, self.next).and_then(|at| segments.get(at)) else {
+        let Some(segment) = self.shard.segments.holding(self.next) else {
             return Err(LogError::Trimmed {
                 oldest: self.shard.first_seq()?,
             });
         };
-        let position = locate::by_seq(segment, self.next, &self.shard.counters)?;
-        self.spot = Some(Spot::new(Arc::clone(segment), position, None)?);
+        let region = segment.region()?;
+        let position = locate::by_seq(&segment, &region, self.next, &self.shard.counters)?;
+        self.spot = Some(Spot::new(segment, region, position, None)?);
         Ok(true)
     }
 
@@ -369,11 +396,9 @@ impl Cursor {
             spot.segment.close_region_behind(&spot.region);
         }
         let start = SegmentHeader::data_start();
-        self.spot = Some(Spot::new(
-            Arc::clone(successor),
-            start,
-            Some(successor.base),
-        )?);
+        let region = successor.region()?;
+        let segment = Arc::clone(successor);
+        self.spot = Some(Spot::new(segment, region, start, Some(successor.base))?);
         Ok(true)
     }
 
@@ -393,8 +418,12 @@ enum Peek {
 }
 
 impl Spot {
-    fn new(segment: Arc<Segment>, position: u64, expect: Option<SeqNo>) -> Result<Self, LogError> {
-        let region = segment.region()?;
+    fn new(
+        segment: Arc<Segment>,
+        region: Arc<CountedRegion>,
+        position: u64,
+        expect: Option<SeqNo>,
+    ) -> Result<Self, LogError> {
         let salt = segment.header()?.salt;
         let view = region
             .region
@@ -427,7 +456,7 @@ impl Spot {
         self.expect = Some(found.seq.plus(1));
     }
 
-    /// As [`Cursor::follower`], of mark and horizon apart.
+    /// Finds record `next` if it lies right at the place, is in memory and verifies.
     #[inline]
     fn follower(&mut self, next: SeqNo) -> Option<Found> {
         let rest = self.view.get(self.offset..self.at_hand)?;
@@ -476,6 +505,13 @@ impl Spot {
                 return Some(found);
             }
         }
+    }
+
+    /// As [`Spot::hop_to`], from a place that an index gave.
+    fn hop_in(&mut self, next: SeqNo) -> Result<Option<Found>, LogError> {
+        self.refill(0)?;
+        self.populate(self.position())?;
+        Ok(self.hop_to(next))
     }
 
     /// Finds the next record at or after the place, and verifies it.
@@ -597,9 +633,9 @@ impl Spot {
     fn populate(&mut self, end: u64) -> Result<(), LogError> {
         let start = self.position();
         let target = start.saturating_add(self.window).max(end);
-        let populated = self.region.region.populate(start..target);
-        populated.map_err(LogError::io("read", self.segment.path()))?;
-        self.populated = target;
+        self.segment.populate(&self.region, start..target)?;
+        // What is appended from now on may have left memory again by the time it is read.
+        self.populated = target.min(self.region.region.end());
         self.window = self.window.saturating_mul(2).min(WINDOW_BYTES_MAX);
         self.count_at_hand();
         Ok(())
