@@ -198,6 +198,21 @@ struct Copied {
 }
 
 impl View {
+    /// Returns the bytes of this view in `range`, or `None` if the range is not within it: as `get` of
+    /// the slice that this is, in fewer steps.
+    #[inline]
+    pub fn part(&self, range: Range<usize>) -> Option<&[u8]> {
+        let start = self.start.checked_add(range.start)?;
+        let end = self.start.checked_add(range.end)?;
+        if end > self.end {
+            return None;
+        }
+        match &self.bytes {
+            Bytes::Mapped(mapping) => mapping.bytes(start..end),
+            Bytes::Owned(copied) => copied.bytes.get(start..end),
+        }
+    }
+
     /// Returns the part of this view in `range`, or `None` if the range is not within it.
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         let start = self.start.checked_add(range.start)?;

@@ -82,6 +82,10 @@ fn a_map_shows_what_is_written_after_it_was_made_once_published() {
         assert!(view.starts_with(format!("{mode:?} after").as_bytes()));
         let part = view.slice(2..6).unwrap();
         assert_eq!(&*part, &view[2..6]);
+        assert_eq!(view.part(2..6), Some(&view[2..6]));
+        assert_eq!(part.part(1..4), Some(&view[3..6]));
+        assert!(part.part(0..5).is_none() && part.part(Range { start: 3, end: 2 }).is_none());
+        assert!(part.part(usize::MAX..usize::MAX).is_none());
         assert!(part.slice(0..5).is_none() && view.slice(Range { start: 3, end: 2 }).is_none());
         region
             .populate(0..9000, Env::real().clock.elapsed())

@@ -42,26 +42,6 @@ pub struct Frame<'a> {
     pub len: usize,
 }
 
-impl Frame<'_> {
-    /// Returns how long it is.
-    pub fn extent(&self) -> Extent {
-        Extent {
-            payload: self.payload.len(),
-            frame: self.len,
-        }
-    }
-}
-
-/// How long a frame is, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "part of format version 1")]
-pub struct Extent {
-    /// What the user put.
-    pub payload: usize,
-    /// The whole of it, header and padding included.
-    pub frame: usize,
-}
-
 /// Why the bytes at a position are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -196,13 +176,13 @@ pub fn decode<'a>(bytes: &'a [u8], hasher: &mut FrameHasher) -> Result<Frame<'a>
     })
 }
 
-/// Returns the sizes and the arrival time in ms of the frame at the start of `bytes`, if it is one
+/// Returns the size and the arrival time in ms of the frame at the start of `bytes`, if it is one
 /// that [`decode`] accepts and it carries `seq`.
 ///
 /// For a reader of records one after the other: `decode`, which tells what is wrong, costs it more
 /// than the checksum of a short record.
 #[inline]
-pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(Extent, u64)> {
+pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(usize, u64)> {
     let header = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
     let fields = Fields(header);
     let word = fields.u32(AT_WORD);
@@ -221,11 +201,16 @@ pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(Ext
     let stored = fields.u32(AT_CRC);
     let is_intact = hasher.is_of_payload(stored, payload, word, seq.0, time_ms)
         || is_planted(Defect::RecordNotChecked);
-    let extent = Extent {
-        payload: payload_len,
-        frame: frame.len(),
-    };
-    (is_intact && padding == 0).then_some((extent, time_ms))
+    (is_intact && padding == 0).then_some((frame.len(), time_ms))
+}
+
+/// Returns the payload and the arrival time in ms of the frame at the start of `bytes`, unverified.
+#[inline]
+pub fn parts(bytes: &[u8]) -> Option<(&[u8], u64)> {
+    let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
+    let fields = Fields(header);
+    let payload_len = usize::try_from(fields.u32(AT_WORD) & LENGTH_MASK).ok()?;
+    Some((rest.get(..payload_len)?, fields.u64(AT_TIME)))
 }
 
 /// Returns the arrival time in the frame at the start of `bytes`, unverified.
@@ -311,12 +296,9 @@ mod tests {
         let mut hasher = hasher();
         for len in 0..=40 {
             let bytes = frame(&vec![7; len]);
-            let extent = Extent {
-                payload: len,
-                frame: bytes.len(),
-            };
             let verified = verify(&bytes, SeqNo(12), &mut hasher);
-            assert_eq!(verified, Some((extent, 345)));
+            assert_eq!(verified, Some((bytes.len(), 345)));
+            assert_eq!(parts(&bytes), Some((&vec![7; len][..], 345)));
             assert_eq!(verify(&bytes, SeqNo(13), &mut hasher), None);
             assert_eq!(
                 verify(&bytes, SeqNo(12), &mut FrameHasher::new(Salt(1))),

@@ -10,7 +10,7 @@ use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
 use crate::files::CountedRegion;
 use crate::format::checksum::{FrameHasher, Salt};
-use crate::format::frame::{self, Extent, FrameError};
+use crate::format::frame::{self, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::segment_header::SegmentHeader;
 use crate::segment::shared::Segment;
@@ -53,8 +53,8 @@ pub struct Cursor {
     durable: SeqNo,
     spot: Option<Spot>,
     horizon_ms: u64,
-    /// The record that was handed out last.
-    passed: Found,
+    /// Where the record that was passed last begins, in the view.
+    passed_at: usize,
 }
 
 /// A place in a segment.
@@ -80,29 +80,13 @@ struct Spot {
 }
 
 /// A verified record in the view.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Found {
-    /// Where its payload begins and ends, and where its frame ends, in the view.
-    payload_start: usize,
-    payload_end: usize,
+    /// Where its frame begins and ends, in the view.
+    start: usize,
     end: usize,
     seq: SeqNo,
     time_ms: u64,
-}
-
-impl Found {
-    /// Returns what lies at `start`.
-    #[inline]
-    fn new(start: usize, extent: &Extent, seq: SeqNo, time_ms: u64) -> Self {
-        let payload_start = start.saturating_add(frame::FRAME_HEADER_BYTES);
-        Self {
-            payload_start,
-            payload_end: payload_start.saturating_add(extent.payload),
-            end: start.saturating_add(extent.frame),
-            seq,
-            time_ms,
-        }
-    }
 }
 
 impl Cursor {
@@ -121,7 +105,7 @@ impl Cursor {
             durable: durable_end,
             spot: None,
             horizon_ms,
-            passed: Found::default(),
+            passed_at: 0,
         };
         match start {
             Start::End => {}
@@ -159,23 +143,19 @@ impl Cursor {
         if !self.step() && !self.find()? {
             return Ok(None);
         }
-        let Found {
-            payload_start,
-            payload_end,
-            seq,
-            time_ms,
-            ..
-        } = self.passed;
-        let record = self.spot.as_ref().map(|spot| RecordRef {
-            seq,
-            time: TimestampMs(time_ms),
-            payload: spot
-                .view
-                .get(payload_start..payload_end)
-                .unwrap_or_default(),
-            view: &spot.view,
-            start: payload_start,
+        let start = self.passed_at;
+        let record = self.spot.as_ref().and_then(|spot| {
+            let frame = spot.view.part(start..spot.offset)?;
+            let (payload, time_ms) = frame::parts(frame)?;
+            Some(RecordRef {
+                seq: SeqNo(self.next.0.saturating_sub(1)),
+                time: TimestampMs(time_ms),
+                payload,
+                view: &spot.view,
+                start: start.saturating_add(frame::FRAME_HEADER_BYTES),
+            })
         });
+        debug_assert!(record.is_some(), "what was passed lies in the view");
         Ok(record)
     }
 
@@ -188,11 +168,14 @@ impl Cursor {
         if self.next >= self.durable {
             return false;
         }
-        match spot.follower(self.next) {
-            Some(found) if found.time_ms >= self.horizon_ms => {
-                spot.consume(found);
-                self.next = found.seq.plus(1);
-                self.passed = found;
+        let rest = spot.view.part(spot.offset..spot.at_hand);
+        let verified = rest.and_then(|rest| frame::verify(rest, self.next, &mut spot.hasher));
+        match verified {
+            Some((len, time_ms)) if time_ms >= self.horizon_ms => {
+                self.passed_at = spot.offset;
+                spot.offset = spot.offset.saturating_add(len);
+                self.next = self.next.plus(1);
+                spot.expect = Some(self.next);
                 true
             }
             _ => false,
@@ -222,7 +205,7 @@ impl Cursor {
             spot.consume(found);
         }
         self.next = found.seq.plus(1);
-        self.passed = found;
+        self.passed_at = found.start;
         Ok(true)
     }
 
@@ -311,6 +294,7 @@ impl Cursor {
             };
             let mut hopped = None;
             if std::mem::take(&mut is_entered) {
+                self.horizon_ms = self.shard.horizon_ms();
                 hopped = spot.hop_in(self.next)?;
             }
             let peek = match hopped {
@@ -450,24 +434,15 @@ impl Spot {
             .saturating_add(u64::try_from(self.offset).unwrap_or(u64::MAX))
     }
 
-    #[inline]
     fn consume(&mut self, found: Found) {
         self.offset = found.end;
         self.expect = Some(found.seq.plus(1));
     }
 
-    /// Finds record `next` if it lies right at the place, is in memory and verifies.
-    #[inline]
-    fn follower(&mut self, next: SeqNo) -> Option<Found> {
-        let rest = self.view.get(self.offset..self.at_hand)?;
-        let (frame, time_ms) = frame::verify(rest, next, &mut self.hasher)?;
-        Some(Found::new(self.offset, &frame, next, time_ms))
-    }
-
     /// Passes the header of a group that begins with the record `next`, if it is the next thing at the
     /// place, in memory and as it should be.
     fn enter_group(&mut self, next: SeqNo) -> bool {
-        let header = self.view.get(self.offset..self.at_hand);
+        let header = self.view.part(self.offset..self.at_hand);
         let header = header.and_then(|rest| GroupHeader::decode(rest, self.salt));
         let is_entered = header.is_some_and(|header| header.first == next);
         if is_entered {
@@ -499,7 +474,12 @@ impl Spot {
                 if frame.seq != next {
                     return None;
                 }
-                let found = Found::new(at, &frame.extent(), next, frame.time_ms);
+                let found = Found {
+                    start: at,
+                    end: at.saturating_add(frame.len),
+                    seq: next,
+                    time_ms: frame.time_ms,
+                };
                 self.offset = at;
                 self.expect = Some(next);
                 return Some(found);
@@ -593,8 +573,12 @@ impl Spot {
             {
                 return Err(self.corrupt("record does not follow the one before it"));
             }
-            let found = Found::new(self.offset, &frame.extent(), frame.seq, frame.time_ms);
-            return Ok(Peek::Record(found));
+            return Ok(Peek::Record(Found {
+                start: self.offset,
+                end: self.offset.saturating_add(frame.len),
+                seq: frame.seq,
+                time_ms: frame.time_ms,
+            }));
         }
     }
 
