@@ -8,8 +8,9 @@
 //!   slice. (A recovery writes the bytes that it found over themselves: each stays what it was.)
 //! * The lock on the data directory keeps other well-behaved processes from writing. One that
 //!   ignores the lock can change bytes under a reader, as it can for any program that maps files.
-//! * A published byte lies within the file, so an access faults only when the medium fails.
-//!   [`Mapping::populate`] turns that into an error ahead of the access.
+//! * A published byte lies within the file, so an access is a signal only when its page is not in
+//!   memory and the medium fails. [`Mapping::populate`] turns that into an error ahead of the access, for as
+//!   long as the page then stays.
 
 use std::fs::File;
 use std::io;

@@ -51,18 +51,25 @@ pub(crate) fn by_time(
         let too_old = search(&index, None, |entry| {
             second_ms(entry).saturating_add(999) < time_ms
         })?;
-        let perhaps = search(&index, None, |entry| second_ms(entry) < time_ms)?;
-        Ok((too_old, perhaps))
+        let low = too_old.map_or(0, |(at, _)| at.saturating_add(1));
+        let mut high = low;
+        // Mostly the next entry is of a later second.
+        if index
+            .entry(low)
+            .is_some_and(|entry| second_ms(&entry) < time_ms)
+        {
+            let perhaps = search(&index, None, |entry| second_ms(entry) < time_ms)?;
+            high = perhaps.map_or(low, |(at, _)| at.saturating_add(1));
+        }
+        Ok((too_old, low, high))
     })?;
-    let (too_old, perhaps) = match found {
+    let (too_old, mut low, mut high) = match found {
         Ok(found) => found,
         Err(Damaged) => return Ok(without_index(counters)),
     };
     let mut position = too_old.map_or(SegmentHeader::data_start(), |(_, entry)| {
         entry.position.into()
     });
-    let mut low = too_old.map_or(0, |(at, _)| at.saturating_add(1));
-    let mut high = perhaps.map_or(0, |(at, _)| at.saturating_add(1));
     while low < high {
         let middle = low.midpoint(high);
         // The lock on an active segment's index is not held while a record is read.
