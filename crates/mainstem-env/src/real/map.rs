@@ -98,6 +98,8 @@ impl Mapping {
         // Once they were here, their pages are likely to be in this map.
         let is_returning = self.stretches(&unknown).all(|seen| seen != 0);
         if self.bring_in(&(start..end), is_returning)? {
+            // Also of the stretch that is published in part: what is published there next was in memory
+            // until it was synced, which is later than this.
             for stretch in self.known.get(unknown).unwrap_or_default() {
                 stretch.store(tick, Ordering::Relaxed);
             }
