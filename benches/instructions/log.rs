@@ -48,7 +48,7 @@ pub(crate) const PATHS: &[HotPath] = &[
         records: 500,
         run: point_read,
     },
-    // By the second, and from there on record by record.
+    // By the second, which none of them shares with another time.
     HotPath {
         name: "time lookup, 1 KiB, 500 records in a second",
         records: 100,

@@ -49,7 +49,7 @@ fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> R
         })?;
         kept.push(megabytes(engine)?, megabytes(floor)?);
     }
-    println!("{}", kept.row(name, "MiB/s", Goal::AtLeast(0.6)));
+    println!("{}", kept.row(name, "MiB/s", Goal::AtLeast(0.8)));
     drop(region);
     opened.engine.close()?;
     drop(opened);
@@ -68,7 +68,7 @@ fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> R
         fresh.push(megabytes(engine)?, megabytes(floor)?);
     }
     let what = format!("{name}, fresh maps");
-    println!("{}", fresh.row(what, "MiB/s", Goal::AtLeast(0.6)));
+    println!("{}", fresh.row(what, "MiB/s", Goal::AtLeast(0.8)));
     Ok(())
 }
 

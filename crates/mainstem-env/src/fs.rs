@@ -30,7 +30,7 @@ pub enum OpenMode {
 #[non_exhaustive]
 pub enum ReadMode {
     /// Through a read-only memory map: no copy. A bad sector that was not prefaulted with
-    /// [`Region::populate`] raises SIGBUS.
+    /// [`Region::populate`], or has left memory since then, raises SIGBUS.
     #[default]
     Mapped,
     /// Through positional reads into memory: one copy, and a bad sector is always an error.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
+use crate::clock::Elapsed;
 use crate::fs::File;
 use crate::real::Mapping;
 
@@ -67,9 +68,12 @@ impl Region {
         if let Some(watch) = &self.watch {
             watch.publishing(end.min(self.capacity));
         }
-        // Partner of the load in `end`: a reader that sees the new end also sees the bytes.
-        self.end
-            .fetch_max(end.min(self.capacity), Ordering::Release);
+        let end = end.min(self.capacity);
+        // Readers publish what they know, too, and mostly it is known: they need not contend for it.
+        if end > self.end() {
+            // Partner of the load in `end`: a reader that sees the new end also sees the bytes.
+            self.end.fetch_max(end, Ordering::Release);
+        }
     }
 
     /// Returns the exclusive end of what may be read.
@@ -137,16 +141,21 @@ impl Region {
     /// Brings the bytes of `range` into memory, so that a later access does not wait for the disk
     /// and a bad sector is an error here instead of a signal there.
     ///
+    /// What this region brought there, or found there, in the 80 ms before `now` is taken to be there still.
+    /// `now` is the elapsed time, by the same clock in every call.
+    ///
     /// # Errors
     /// The system's error. A region that copies needs no such call and always answers `Ok`.
-    pub fn populate(&self, range: Range<u64>) -> io::Result<()> {
+    pub fn populate(&self, range: Range<u64>, now: Elapsed) -> io::Result<()> {
         match &self.source {
             Source::Mapped(mapping) => {
-                let end = range.end.min(self.end());
+                let limit = self.end();
+                let end = range.end.min(limit);
                 if range.start >= end {
                     return Ok(());
                 }
-                mapping.populate(to_usize(range.start)?..to_usize(end)?)
+                let range = to_usize(range.start)?..to_usize(end)?;
+                mapping.populate(&range, to_usize(limit)?, now)
             }
             Source::Buffered(_) => Ok(()),
         }
@@ -189,6 +198,21 @@ struct Copied {
 }
 
 impl View {
+    /// Returns the bytes of this view in `range`, or `None` if the range is not within it: as `get` of
+    /// the slice that this is, in fewer steps.
+    #[inline]
+    pub fn part(&self, range: Range<usize>) -> Option<&[u8]> {
+        let start = self.start.checked_add(range.start)?;
+        let end = self.start.checked_add(range.end)?;
+        if end > self.end {
+            return None;
+        }
+        match &self.bytes {
+            Bytes::Mapped(mapping) => mapping.bytes(start..end),
+            Bytes::Owned(copied) => copied.bytes.get(start..end),
+        }
+    }
+
     /// Returns the part of this view in `range`, or `None` if the range is not within it.
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         let start = self.start.checked_add(range.start)?;
@@ -204,6 +228,7 @@ impl View {
 impl Deref for View {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         let bytes = match &self.bytes {
             Bytes::Mapped(mapping) => mapping.bytes(self.start..self.end),

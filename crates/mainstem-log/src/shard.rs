@@ -394,18 +394,20 @@ impl ShardState {
 
     /// Returns the oldest record within the retention, or the next one to come if there is none.
     pub(crate) fn first_seq(self: &Arc<Self>) -> Result<SeqNo, LogError> {
-        self.segments.past_trimming(|| self.try_first_seq())
+        let horizon_ms = self.horizon_ms();
+        self.segments
+            .past_trimming(|| self.first_seq_since(horizon_ms))
     }
 
-    fn try_first_seq(self: &Arc<Self>) -> Result<SeqNo, LogError> {
-        let horizon_ms = self.horizon_ms();
-        let segments = self.segments.snapshot();
-        if let Some(oldest) = segments.first()
-            && oldest
-                .times_ms()?
-                .is_none_or(|(oldest_ms, _)| oldest_ms >= horizon_ms)
-        {
-            return Ok(oldest.base);
+    /// As [`Self::first_seq`], with the horizon known, and not proof against deletion meanwhile.
+    pub(crate) fn first_seq_since(self: &Arc<Self>, horizon_ms: u64) -> Result<SeqNo, LogError> {
+        let oldest = self.segments.with_oldest(|oldest| {
+            let times = oldest.times_ms()?;
+            let all = times.is_none_or(|(oldest_ms, _)| oldest_ms >= horizon_ms);
+            Ok(all.then_some(oldest.base))
+        });
+        if let Some(base) = oldest.transpose()?.flatten() {
+            return Ok(base);
         }
         Ok(Cursor::open(self, Start::Time(TimestampMs(horizon_ms)))?.position())
     }

@@ -82,10 +82,20 @@ fn a_map_shows_what_is_written_after_it_was_made_once_published() {
         assert!(view.starts_with(format!("{mode:?} after").as_bytes()));
         let part = view.slice(2..6).unwrap();
         assert_eq!(&*part, &view[2..6]);
+        assert_eq!(view.part(2..6), Some(&view[2..6]));
+        assert_eq!(part.part(1..4), Some(&view[3..6]));
+        assert!(part.part(0..5).is_none() && part.part(Range { start: 3, end: 2 }).is_none());
+        assert!(part.part(usize::MAX..usize::MAX).is_none());
         assert!(part.slice(0..5).is_none() && view.slice(Range { start: 3, end: 2 }).is_none());
-        region.populate(0..9000).unwrap();
-        region.populate(5000..5001).unwrap();
-        region.populate(9000..20_000).unwrap();
+        region
+            .populate(0..9000, Env::real().clock.elapsed())
+            .unwrap();
+        region
+            .populate(5000..5001, Env::real().clock.elapsed())
+            .unwrap();
+        region
+            .populate(9000..20_000, Env::real().clock.elapsed())
+            .unwrap();
     }
 }
 
@@ -156,9 +166,9 @@ fn files_and_directories_are_for_their_owner_alone() {
 #[test]
 fn time_goes_on_and_random_numbers_differ() {
     let env = Env::real();
-    let (now, elapsed) = (env.clock.now(), env.clock.elapsed());
+    let (now, elapsed) = (env.clock.now(), Env::real().clock.elapsed());
     env.clock.sleep(Duration::from_millis(2));
-    assert!(env.clock.elapsed().since(elapsed) >= Duration::from_millis(2));
+    assert!(Env::real().clock.elapsed().since(elapsed) >= Duration::from_millis(2));
     assert!(now.0 > 1_600_000_000_000);
     assert_ne!(
         env.random.next_u64().unwrap(),

@@ -62,6 +62,13 @@ struct SeqAndTime {
 }
 
 impl SeqAndTime {
+    /// What sixteen zeros add.
+    const ZERO: Self = Self {
+        seq_high: 0,
+        time_ms: 0,
+        sum: after_zeros(!after_zeros(!0, 16), 8),
+    };
+
     fn new(empty: &Hasher, seq_high: u64, time_ms: u64) -> Self {
         let [s0, s1, s2, s3, s4, s5, s6, s7] = (seq_high << 8).to_le_bytes();
         let [t0, t1, t2, t3, t4, t5, t6, t7] = time_ms.to_le_bytes();
@@ -80,10 +87,9 @@ impl FrameHasher {
     /// Returns the hasher of the segment with this salt.
     pub fn new(salt: Salt) -> Self {
         let empty = Hasher::new();
-        let last = SeqAndTime::new(&empty, 0, 0);
         Self {
             constant: ONES_SHIFTED ^ of(&empty, &salt.bytes()),
-            last,
+            last: SeqAndTime::ZERO,
             empty,
         }
     }
@@ -97,13 +103,43 @@ impl FrameHasher {
     /// As [`Self::of_payload`], for a payload whose checksum is known.
     #[inline]
     pub(super) fn joined(&mut self, payload_crc: u32, word: u32, seq: u64, time_ms: u64) -> u32 {
+        shift(&SHIFTS_28, !payload_crc ^ word) ^ self.after_word(seq, time_ms)
+    }
+
+    /// Returns whether `stored` is the checksum of a frame, as [`Self::of_payload`] computes it.
+    ///
+    /// Here the rest of the frame tells what the checksum of the payload has to be. That need not wait
+    /// for the payload to be hashed, as its being hashed into the rest would, and hashing a short payload
+    /// is mostly waiting.
+    #[inline]
+    pub(super) fn is_of_payload(
+        &mut self,
+        stored: u32,
+        payload: &[u8],
+        word: u32,
+        seq: u64,
+        time_ms: u64,
+    ) -> bool {
+        let after_word = self.after_word(seq, time_ms);
+        let expected = !(shift(&SHIFTS_28_BACK, stored ^ after_word) ^ word);
+        of(&self.empty, payload) == expected
+    }
+
+    /// Returns what sequence number, time and salt add to the checksum of a frame.
+    #[inline]
+    fn after_word(&mut self, seq: u64, time_ms: u64) -> u32 {
         let seq_high = seq >> 8;
         if self.last.seq_high != seq_high || self.last.time_ms != time_ms {
-            self.last = SeqAndTime::new(&self.empty, seq_high, time_ms);
+            self.remember(seq_high, time_ms);
         }
         let seq_low = usize::from(seq.to_le_bytes().first().copied().unwrap_or(0));
         let seq_low = SEQ_LOW.get(seq_low).copied().unwrap_or(0);
-        shift(&SHIFTS_28, !payload_crc ^ word) ^ self.last.sum ^ seq_low ^ self.constant
+        self.last.sum ^ seq_low ^ self.constant
+    }
+
+    #[inline(never)]
+    fn remember(&mut self, seq_high: u64, time_ms: u64) {
+        self.last = SeqAndTime::new(&self.empty, seq_high, time_ms);
     }
 }
 
@@ -131,6 +167,8 @@ fn shift(table: &[[u32; 256]; 4], register: u32) -> u32 {
 /// salt, 28 bytes, and over the salt alone.
 static SHIFTS_28: [[u32; 256]; 4] = shifts(28);
 static SHIFTS_8: [[u32; 256]; 4] = shifts(8);
+/// What each value of each byte of a register was before the 28 bytes of [`SHIFTS_28`].
+static SHIFTS_28_BACK: [[u32; 256]; 4] = shifts_back(28);
 /// What each value of the lowest byte of a sequence number becomes over the number, the time and the
 /// salt, which the byte is a part of.
 static SEQ_LOW: [u32; 256] = shifts_of(0, 24);
@@ -146,6 +184,26 @@ const fn shifts(zeros: u32) -> [[u32; 256]; 4] {
         shifts_of(2, zeros),
         shifts_of(3, zeros),
     ]
+}
+
+const fn shifts_back(zeros: u32) -> [[u32; 256]; 4] {
+    [
+        shifts_back_of(0, zeros),
+        shifts_back_of(1, zeros),
+        shifts_back_of(2, zeros),
+        shifts_back_of(3, zeros),
+    ]
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn shifts_back_of(byte: u32, zeros: u32) -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut value: u32 = 0;
+    while value < 256 {
+        table[value as usize] = before_zeros(value << (8 * byte), zeros);
+        value += 1;
+    }
+    table
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -164,6 +222,18 @@ const fn after_zeros(mut register: u32, zeros: u32) -> u32 {
     let mut bit = 0;
     while bit < zeros * 8 {
         register = (register >> 1) ^ ((register & 1) * POLYNOMIAL);
+        bit += 1;
+    }
+    register
+}
+
+/// Returns what the register of a CRC was before so many zeros: undoes [`after_zeros`], whose last
+/// bit to be shifted out was a one if and only if the polynomial's highest bit stands in the register.
+const fn before_zeros(mut register: u32, zeros: u32) -> u32 {
+    let mut bit = 0;
+    while bit < zeros * 8 {
+        let shifted_out = register >> 31;
+        register = ((register ^ (shifted_out * POLYNOMIAL)) << 1) | shifted_out;
         bit += 1;
     }
     register
@@ -197,6 +267,11 @@ mod tests {
                 let expected = salted(&in_a_row, salt);
                 let computed = hasher.of_payload(&payload, word, seq, time_ms);
                 assert_eq!(computed, expected, "round {round}, record {seq}");
+                assert!(hasher.is_of_payload(expected, &payload, word, seq, time_ms));
+                for bit in 0..32 {
+                    let other = expected ^ (1 << bit);
+                    assert!(!hasher.is_of_payload(other, &payload, word, seq, time_ms));
+                }
             }
             payload.push(round.wrapping_mul(151));
         }

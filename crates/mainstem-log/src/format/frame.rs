@@ -66,9 +66,9 @@ pub enum FrameError {
 }
 
 /// Returns the size of a frame with `payload` bytes of payload, padding included.
+#[inline]
 pub const fn frame_bytes(payload: usize) -> usize {
-    let unpadded = payload.saturating_add(FRAME_HEADER_BYTES);
-    unpadded.next_multiple_of(8)
+    payload.saturating_add(FRAME_HEADER_BYTES + 7) & !7
 }
 
 /// Returns whether `word`, the first four bytes at a position, begins a frame.
@@ -176,30 +176,41 @@ pub fn decode<'a>(bytes: &'a [u8], hasher: &mut FrameHasher) -> Result<Frame<'a>
     })
 }
 
-/// Returns the length of the payload and the arrival time in ms of the frame at the start of
-/// `bytes`, if it is one that [`decode`] accepts and it carries `seq`.
+/// Returns the size and the arrival time in ms of the frame at the start of `bytes`, if it is one
+/// that [`decode`] accepts and it carries `seq`.
 ///
 /// For a reader of records one after the other: `decode`, which tells what is wrong, costs it more
 /// than the checksum of a short record.
 #[inline]
 pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(usize, u64)> {
-    let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
+    let header = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
     let fields = Fields(header);
     let word = fields.u32(AT_WORD);
     if word & (PRESENT | COMPRESSED | ENCRYPTED) != PRESENT || fields.u64(AT_SEQ) != seq.0 {
         return None;
     }
     let payload_len = usize::try_from(word & LENGTH_MASK).ok()?;
-    let payload = rest.get(..payload_len)?;
-    // A frame is longer than a word, and its padding shorter, so the last word holds all of it.
     let frame = bytes.get(..frame_bytes(payload_len))?;
+    let payload = frame.get(FRAME_HEADER_BYTES..)?.get(..payload_len)?;
+    // A frame is longer than a word, and its padding shorter, so the last bytes of the last word are the
+    // padding. Two shifts, since it may be none.
     let last = u64::from_le_bytes(*frame.last_chunk()?);
-    let used = FRAME_HEADER_BYTES.saturating_add(payload_len) % 8;
-    let is_padded = used == 0 || last >> (used * 8) == 0;
+    let padding_bits = word.wrapping_neg() % 8 * 8;
+    let padding = last >> 1 >> (63 - padding_bits);
     let time_ms = fields.u64(AT_TIME);
-    let computed = hasher.of_payload(payload, word, seq.0, time_ms);
-    let is_intact = computed == fields.u32(AT_CRC) || is_planted(Defect::RecordNotChecked);
-    (is_padded && is_intact).then_some((payload_len, time_ms))
+    let stored = fields.u32(AT_CRC);
+    let is_intact = hasher.is_of_payload(stored, payload, word, seq.0, time_ms)
+        || is_planted(Defect::RecordNotChecked);
+    (is_intact && padding == 0).then_some((frame.len(), time_ms))
+}
+
+/// Returns the payload and the arrival time in ms of the frame at the start of `bytes`, unverified.
+#[inline]
+pub fn parts(bytes: &[u8]) -> Option<(&[u8], u64)> {
+    let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
+    let fields = Fields(header);
+    let payload_len = usize::try_from(fields.u32(AT_WORD) & LENGTH_MASK).ok()?;
+    Some((rest.get(..payload_len)?, fields.u64(AT_TIME)))
 }
 
 /// Returns the arrival time in the frame at the start of `bytes`, unverified.
@@ -215,6 +226,7 @@ pub fn seq(bytes: &[u8]) -> Option<SeqNo> {
 }
 
 /// Returns the size of the frame that begins with `word`, padding included.
+#[inline]
 pub fn len_of(word: u32) -> usize {
     frame_bytes(usize::try_from(word & LENGTH_MASK).unwrap_or(usize::MAX))
 }
@@ -284,7 +296,9 @@ mod tests {
         let mut hasher = hasher();
         for len in 0..=40 {
             let bytes = frame(&vec![7; len]);
-            assert_eq!(verify(&bytes, SeqNo(12), &mut hasher), Some((len, 345)));
+            let verified = verify(&bytes, SeqNo(12), &mut hasher);
+            assert_eq!(verified, Some((bytes.len(), 345)));
+            assert_eq!(parts(&bytes), Some((&vec![7; len][..], 345)));
             assert_eq!(verify(&bytes, SeqNo(13), &mut hasher), None);
             assert_eq!(
                 verify(&bytes, SeqNo(12), &mut FrameHasher::new(Salt(1))),

@@ -13,7 +13,6 @@ use crate::format::checksum::{FrameHasher, Salt};
 use crate::format::frame::{self, FrameError};
 use crate::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::segment_header::SegmentHeader;
-use crate::segment::set;
 use crate::segment::shared::Segment;
 use crate::seq::SeqNo;
 use crate::shard::ShardState;
@@ -54,6 +53,8 @@ pub struct Cursor {
     durable: SeqNo,
     spot: Option<Spot>,
     horizon_ms: u64,
+    /// Where the record that was passed last begins, in the view.
+    passed_at: usize,
 }
 
 /// A place in a segment.
@@ -70,6 +71,8 @@ struct Spot {
     window: u64,
     /// The position up to which the file was brought into memory.
     populated: u64,
+    /// The same as an end in the view.
+    at_hand: usize,
     /// What `populated` was when a record was looked for among what is in memory, in vain.
     hopped: u64,
     /// The sequence number of the record at the position; unknown after a jump into the middle.
@@ -79,9 +82,9 @@ struct Spot {
 /// A verified record in the view.
 #[derive(Clone, Copy, Debug)]
 struct Found {
+    /// Where its frame begins and ends, in the view.
     start: usize,
-    payload_len: usize,
-    len: usize,
+    end: usize,
     seq: SeqNo,
     time_ms: u64,
 }
@@ -102,6 +105,7 @@ impl Cursor {
             durable: durable_end,
             spot: None,
             horizon_ms,
+            passed_at: 0,
         };
         match start {
             Start::End => {}
@@ -110,7 +114,7 @@ impl Cursor {
             Start::At(seq) => {
                 // Damage in the oldest segment is no reason not to read another one: a record that
                 // is too old is noticed by its own time, too.
-                match cursor.shard.first_seq() {
+                match shard.first_seq_since(horizon_ms) {
                     Ok(oldest) if seq < oldest => return Err(LogError::Trimmed { oldest }),
                     _ => {}
                 }
@@ -134,42 +138,77 @@ impl Cursor {
         clippy::should_implement_trait,
         reason = "the record is borrowed from the cursor"
     )]
+    #[inline]
     pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        let follower = match &mut self.spot {
-            Some(spot) if self.next < self.durable => spot.follower(self.next),
-            _ => None,
+        if !self.step() && !self.find()? {
+            return Ok(None);
+        }
+        let start = self.passed_at;
+        let record = self.spot.as_ref().map(|spot| {
+            let frame = spot.view.part(start..spot.offset);
+            let parts = frame.and_then(frame::parts);
+            debug_assert!(parts.is_some(), "what was passed lies in the view");
+            // Not an answer of its own, so that who only counts records need not look.
+            let (payload, time_ms) = parts.unwrap_or_default();
+            RecordRef {
+                seq: SeqNo(self.next.0.saturating_sub(1)),
+                time: TimestampMs(time_ms),
+                payload,
+                view: &spot.view,
+                start: start.saturating_add(frame::FRAME_HEADER_BYTES),
+            }
+        });
+        Ok(record)
+    }
+
+    /// Passes the next record in the common case: it lies right at the place, is in memory and
+    /// verifies. Everything else, errors too, is for [`Self::find`].
+    fn step(&mut self) -> bool {
+        let Some(spot) = &mut self.spot else {
+            return false;
         };
-        let found = match follower {
-            Some(found) => found,
-            None => match self.advance() {
-                Ok(Some(found)) => found,
-                Ok(None) => return Ok(None),
-                Err(error) => return Err(self.failed(error)),
-            },
+        if self.next >= self.durable {
+            return false;
+        }
+        let rest = spot.view.part(spot.offset..spot.at_hand);
+        let verified = rest.and_then(|rest| frame::verify(rest, self.next, &mut spot.hasher));
+        match verified {
+            Some((len, time_ms)) if time_ms >= self.horizon_ms => {
+                self.passed_at = spot.offset;
+                spot.offset = spot.offset.saturating_add(len);
+                self.next = self.next.plus(1);
+                spot.expect = Some(self.next);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Finds the next record wherever it is, and passes it; `false` if there is none yet.
+    #[inline(never)]
+    fn find(&mut self) -> Result<bool, LogError> {
+        if let Some(spot) = &mut self.spot
+            && spot.enter_group(self.next)
+            && self.step()
+        {
+            return Ok(true);
+        }
+        let found = match self.advance() {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(false),
+            Err(error) => return Err(self.failed(error)),
         };
         if found.time_ms < self.horizon_ms {
             return Err(LogError::Trimmed {
                 oldest: self.shard.first_seq()?,
             });
         }
+        if let Some(spot) = &mut self.spot {
+            spot.consume(found);
+        }
         self.next = found.seq.plus(1);
-        let Some(spot) = &mut self.spot else {
-            return Ok(None);
-        };
-        spot.consume(found);
-        let start = found.start.saturating_add(frame::FRAME_HEADER_BYTES);
-        let payload = spot
-            .view
-            .get(start..start.saturating_add(found.payload_len));
-        let time = TimestampMs(found.time_ms);
-        let (payload, view) = (payload.unwrap_or_default(), &spot.view);
-        Ok(Some(RecordRef {
-            seq: found.seq,
-            time,
-            payload,
-            view,
-            start,
-        }))
+        self.passed_at = found.start;
+        Ok(true)
     }
 
     /// Counts a failed read, and tells a segment that was deleted meanwhile from one that is broken.
@@ -217,9 +256,10 @@ impl Cursor {
         // All that was durable when this began and is not found below is older than the time.
         let durable_end = self.next;
         let Some(segment) = first else { return Ok(()) };
-        let position = locate::by_time(segment, time_ms, &self.shard.counters)?;
+        let region = segment.region()?;
+        let position = locate::by_time(segment, &region, time_ms, &self.shard.counters)?;
         self.next = segment.base;
-        self.spot = Some(Spot::new(Arc::clone(segment), position, None)?);
+        self.spot = Some(Spot::new(Arc::clone(segment), region, position, None)?);
         loop {
             let found = self.advance()?;
             match found {
@@ -243,14 +283,27 @@ impl Cursor {
 
     /// Finds the record `self.next` without passing it.
     fn advance(&mut self) -> Result<Option<Found>, LogError> {
-        if self.spot.is_none() && !self.enter()? {
-            return Ok(None);
+        let mut is_entered = false;
+        if self.spot.is_none() {
+            is_entered = self.enter()?;
+            if !is_entered {
+                return Ok(None);
+            }
         }
         loop {
             let Some(spot) = &mut self.spot else {
                 return Ok(None);
             };
-            match spot.peek(&mut self.horizon_ms, &self.shard)? {
+            let mut hopped = None;
+            if std::mem::take(&mut is_entered) {
+                self.horizon_ms = self.shard.horizon_ms();
+                hopped = spot.hop_in(self.next)?;
+            }
+            let peek = match hopped {
+                Some(found) => Peek::Record(found),
+                None => spot.peek(&mut self.horizon_ms, &self.shard)?,
+            };
+            match peek {
                 Peek::Record(found) => {
                     let found = if found.seq < self.next {
                         spot.consume(found);
@@ -283,14 +336,14 @@ impl Cursor {
         if self.next >= self.shard.watermark.next() {
             return Ok(false);
         }
-        let segments = self.shard.segments.snapshot();
-        let Some(segment) = set::find(&segments, self.next).and_then(|at| segments.get(at)) else {
+        let Some(segment) = self.shard.segments.holding(self.next) else {
             return Err(LogError::Trimmed {
                 oldest: self.shard.first_seq()?,
             });
         };
-        let position = locate::by_seq(segment, self.next, &self.shard.counters)?;
-        self.spot = Some(Spot::new(Arc::clone(segment), position, None)?);
+        let region = segment.region()?;
+        let position = locate::by_seq(&segment, &region, self.next, &self.shard.counters)?;
+        self.spot = Some(Spot::new(segment, region, position, None)?);
         Ok(true)
     }
 
@@ -329,11 +382,9 @@ impl Cursor {
             spot.segment.close_region_behind(&spot.region);
         }
         let start = SegmentHeader::data_start();
-        self.spot = Some(Spot::new(
-            Arc::clone(successor),
-            start,
-            Some(successor.base),
-        )?);
+        let region = successor.region()?;
+        let segment = Arc::clone(successor);
+        self.spot = Some(Spot::new(segment, region, start, Some(successor.base))?);
         Ok(true)
     }
 
@@ -353,8 +404,12 @@ enum Peek {
 }
 
 impl Spot {
-    fn new(segment: Arc<Segment>, position: u64, expect: Option<SeqNo>) -> Result<Self, LogError> {
-        let region = segment.region()?;
+    fn new(
+        segment: Arc<Segment>,
+        region: Arc<CountedRegion>,
+        position: u64,
+        expect: Option<SeqNo>,
+    ) -> Result<Self, LogError> {
         let salt = segment.header()?.salt;
         let view = region
             .region
@@ -370,6 +425,7 @@ impl Spot {
             offset: 0,
             window: WINDOW_BYTES_MIN,
             populated: 0,
+            at_hand: 0,
             hopped: 0,
             expect,
         })
@@ -381,26 +437,21 @@ impl Spot {
     }
 
     fn consume(&mut self, found: Found) {
-        self.offset = found.start.saturating_add(found.len);
+        self.offset = found.end;
         self.expect = Some(found.seq.plus(1));
     }
 
-    /// Finds record `next` in the common case: it lies right at the place, is in memory and verifies.
-    /// Everything else, errors too, is for [`Spot::peek`].
-    fn follower(&mut self, next: SeqNo) -> Option<Found> {
-        if self.expect != Some(next) {
-            return None;
+    /// Passes the header of a group that begins with the record `next`, if it is the next thing at the
+    /// place, in memory and as it should be.
+    fn enter_group(&mut self, next: SeqNo) -> bool {
+        let header = self.view.part(self.offset..self.at_hand);
+        let header = header.and_then(|rest| GroupHeader::decode(rest, self.salt));
+        let is_entered = header.is_some_and(|header| header.first == next);
+        if is_entered {
+            self.offset = self.offset.saturating_add(GROUP_HEADER_BYTES);
+            self.expect = Some(next);
         }
-        let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
-        let rest = self.view.get(self.offset..in_memory.min(self.view.len()))?;
-        let (payload_len, time_ms) = frame::verify(rest, next, &mut self.hasher)?;
-        Some(Found {
-            start: self.offset,
-            payload_len,
-            len: frame::frame_bytes(payload_len),
-            seq: next,
-            time_ms,
-        })
+        is_entered
     }
 
     /// Finds record `next` if it lies a little further on in memory, past records that nobody asked
@@ -412,11 +463,9 @@ impl Spot {
             return None;
         }
         self.hopped = self.populated;
-        let in_memory = usize::try_from(self.populated.checked_sub(self.view_start)?).ok()?;
-        let end = in_memory.min(self.view.len());
         let mut at = self.offset;
         loop {
-            let rest = self.view.get(at..end)?;
+            let rest = self.view.get(at..self.at_hand)?;
             let word = u32::from_le_bytes(*rest.first_chunk()?);
             if !frame::begins_frame(word) {
                 at = at.saturating_add(GROUP_HEADER_BYTES);
@@ -429,8 +478,7 @@ impl Spot {
                 }
                 let found = Found {
                     start: at,
-                    payload_len: frame.payload.len(),
-                    len: frame.len,
+                    end: at.saturating_add(frame.len),
                     seq: next,
                     time_ms: frame.time_ms,
                 };
@@ -439,6 +487,13 @@ impl Spot {
                 return Some(found);
             }
         }
+    }
+
+    /// As [`Spot::hop_to`], from a place that an index gave.
+    fn hop_in(&mut self, next: SeqNo) -> Result<Option<Found>, LogError> {
+        self.refill(0)?;
+        self.populate(self.position())?;
+        Ok(self.hop_to(next))
     }
 
     /// Finds the next record at or after the place, and verifies it.
@@ -522,8 +577,7 @@ impl Spot {
             }
             return Ok(Peek::Record(Found {
                 start: self.offset,
-                payload_len: frame.payload.len(),
-                len: frame.len,
+                end: self.offset.saturating_add(frame.len),
                 seq: frame.seq,
                 time_ms: frame.time_ms,
             }));
@@ -557,6 +611,7 @@ impl Spot {
         self.view = view.map_err(LogError::io("read", self.segment.path()))?;
         self.view_start = position;
         self.offset = 0;
+        self.count_at_hand();
         Ok(Refill::More)
     }
 
@@ -564,11 +619,18 @@ impl Spot {
     fn populate(&mut self, end: u64) -> Result<(), LogError> {
         let start = self.position();
         let target = start.saturating_add(self.window).max(end);
-        let populated = self.region.region.populate(start..target);
-        populated.map_err(LogError::io("read", self.segment.path()))?;
-        self.populated = target;
+        self.segment.populate(&self.region, start..target)?;
+        // What is appended from now on may have left memory again by the time it is read.
+        self.populated = target.min(self.region.region.end());
         self.window = self.window.saturating_mul(2).min(WINDOW_BYTES_MAX);
+        self.count_at_hand();
         Ok(())
+    }
+
+    fn count_at_hand(&mut self) {
+        let in_memory = self.populated.saturating_sub(self.view_start);
+        let in_memory = usize::try_from(in_memory).unwrap_or(usize::MAX);
+        self.at_hand = in_memory.min(self.view.len());
     }
 
     fn corrupt(&self, what: &str) -> LogError {

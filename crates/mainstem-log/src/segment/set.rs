@@ -37,6 +37,20 @@ impl SegmentSet {
         self.list.load().first().map(|oldest| oldest.base)
     }
 
+    /// Runs `look` with the oldest segment.
+    pub(crate) fn with_oldest<T>(&self, look: impl FnOnce(&Segment) -> T) -> Option<T> {
+        self.list.load().first().map(|oldest| look(oldest))
+    }
+
+    /// Returns the segment that holds `seq`, or would; `None` if it is before all of them.
+    pub(crate) fn holding(&self, seq: SeqNo) -> Option<Arc<Segment>> {
+        let segments = self.list.load();
+        let at = segments
+            .partition_point(|segment| segment.base <= seq)
+            .checked_sub(1)?;
+        segments.get(at).map(Arc::clone)
+    }
+
     /// Runs `look`, again if it fails while segments are being deleted: it may have found one in its
     /// snapshot whose file was gone when it came to open it.
     pub(crate) fn past_trimming<T>(
@@ -77,11 +91,4 @@ impl SegmentSet {
             _ => false,
         }
     }
-}
-
-/// Returns the index of the segment that holds `seq`, or would; `None` if it is before all of them.
-pub(crate) fn find(segments: &[Arc<Segment>], seq: SeqNo) -> Option<usize> {
-    segments
-        .partition_point(|segment| segment.base <= seq)
-        .checked_sub(1)
 }

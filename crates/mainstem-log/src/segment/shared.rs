@@ -1,5 +1,6 @@
 //! One segment as readers see it: an immutable prefix of a file that may still grow.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -226,9 +227,24 @@ impl Segment {
         self.region.lock().clone()
     }
 
-    /// Runs `search` over the segment's index.
+    /// Brings the bytes of `range` into memory, as far as they are published in `region`.
+    pub(crate) fn populate(
+        &self,
+        region: &CountedRegion,
+        range: Range<u64>,
+    ) -> Result<(), LogError> {
+        if region.region.copies() {
+            return Ok(());
+        }
+        let now = self.files.env.clock.elapsed();
+        let populated = region.region.populate(range, now);
+        populated.map_err(LogError::io("read", &self.path))
+    }
+
+    /// Runs `search` over the segment's index, of which a sealed segment's is read by way of `region`.
     pub(crate) fn with_index<T>(
         &self,
+        region: &CountedRegion,
         search: impl FnOnce(IndexView<'_>) -> T,
     ) -> Result<T, LogError> {
         let Some(footer) = self.footer()? else {
@@ -237,11 +253,11 @@ impl Segment {
         let salt = self.header()?.salt;
         let start = u64::from(footer.data_end);
         let end = self.sealed_len().saturating_sub(bytes_u64(FOOTER_BYTES));
-        let region = self.region()?;
+        // It may have been sealed since the region was asked for.
+        region.region.publish(self.sealed_len());
         // Once for each map: where the medium fails, the first touch would be a signal.
         if !region.index_populated.load(Ordering::Relaxed) {
-            let populated = region.region.populate(start..end);
-            populated.map_err(LogError::io("read the index of", &self.path))?;
+            self.populate(region, start..end)?;
             region.index_populated.store(true, Ordering::Relaxed);
         }
         let block: View = region

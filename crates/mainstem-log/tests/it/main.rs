@@ -13,6 +13,8 @@ mod a_log_can_be_trimmed_by_its_owner;
 #[cfg(test)]
 mod a_note_of_a_close_is_believed_once;
 #[cfg(test)]
+mod a_time_is_looked_up_within_its_second;
+#[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
 mod crash_of_the_process_and_then_of_the_machine;
