@@ -1,6 +1,6 @@
 //! The engine against the floor of the disk, side by side in rounds.
 //!
-//! `cargo bench -p mainstem-benches --bench ratios -- [--quick] [--rounds N] [--only TEXT]...`
+//! `cargo bench -p mainstem-benches --bench ratios -- --help` says what there is to choose.
 //!
 //! Prints a table and judges nothing by its exit code: times differ between machines and days.
 #![expect(
@@ -9,11 +9,15 @@
 )]
 
 mod appends;
+mod batches;
+mod closed;
+mod cold;
 mod deleting;
 mod options;
 mod points;
 mod reopen;
 mod replay;
+mod serving;
 mod shards;
 
 use anyhow::Result;
@@ -37,9 +41,13 @@ fn main() -> Result<()> {
     println!("{}", machine::describe(workplace.path()));
     println!("{}", Row::heading());
     appends::measure(&workplace, &options)?;
+    batches::measure(&workplace, &options)?;
     replay::measure(&workplace, &options)?;
+    cold::measure(&workplace, &options)?;
     points::measure(&workplace, &options)?;
     reopen::measure(&workplace, &options)?;
+    closed::measure(&workplace, &options)?;
+    serving::measure(&workplace, &options)?;
     deleting::measure(&workplace, &options)?;
     shards::measure(&workplace, &options)?;
     Ok(())

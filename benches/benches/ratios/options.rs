@@ -11,7 +11,10 @@ Measures the engine against the floor of the disk.
   --quick       fewer and shorter rounds, smaller data
   --rounds N    rounds of each measurement (default 7)
   --only TEXT   only measurements whose name contains TEXT; may be repeated
-  --long N      megabytes of the longer log that is reopened (default 2048)";
+  --long N      megabytes of the longer log that is reopened (default 2048)
+  --segments N  segments of the closed log that is reopened (default 10000)
+  --stored N    megabytes stored in the server that is started (default 1024)
+  --server PATH that server (default: what was built beside this program)";
 
 /// What to measure, and for how long.
 #[derive(Debug)]
@@ -23,6 +26,12 @@ pub(crate) struct Options {
     pub(crate) replay_bytes: u64,
     /// Bytes of payload in the short and the long log that are reopened.
     pub(crate) reopen_bytes: [u64; 2],
+    /// Segments of the log that is reopened after an orderly close.
+    pub(crate) segments: usize,
+    /// Bytes of payload in the server that is started.
+    pub(crate) stored_bytes: u64,
+    /// The program of that server, if not the one beside this program.
+    pub(crate) server: Option<PathBuf>,
     /// Shards that are left alone.
     pub(crate) idle_shards: usize,
     only: Vec<String>,
@@ -61,6 +70,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
         round: Duration::from_secs(1),
         replay_bytes: 512 << 20,
         reopen_bytes: [100 << 20, 2048 << 20],
+        segments: 10_000,
+        stored_bytes: 1024 << 20,
+        server: None,
         idle_shards: 10_000,
         only: Vec::new(),
     };
@@ -78,6 +90,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
                 options.round = Duration::from_millis(300);
                 options.replay_bytes = 128 << 20;
                 options.reopen_bytes = [20 << 20, 200 << 20];
+                options.segments = 1000;
                 options.idle_shards = 1000;
             }
             "--rounds" => options.rounds = value()?.parse().context("--rounds")?,
@@ -86,6 +99,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
                 let megabytes: u64 = value()?.parse().context("--long")?;
                 options.reopen_bytes[1] = megabytes << 20;
             }
+            "--segments" => options.segments = value()?.parse().context("--segments")?,
+            "--stored" => {
+                let megabytes: u64 = value()?.parse().context("--stored")?;
+                options.stored_bytes = megabytes << 20;
+            }
+            "--server" => options.server = Some(PathBuf::from(value()?)),
             FILL => {
                 let dir = PathBuf::from(value()?);
                 let bytes = value()?.parse().context("bytes to fill")?;

@@ -19,7 +19,7 @@ const PAYLOAD: [u8; 1024] = [b'x'; 1024];
 const TOP_UP_BYTES: u64 = 1 << 20;
 
 pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
-    if !options.wants("reopen") {
+    if !options.wants("reopen-killed") {
         return Ok(());
     }
     let [short_bytes, long_bytes] = options.reopen_bytes;

@@ -89,7 +89,8 @@ fn write_frames(path: &Path, payload: &[u8], records: u64) -> Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-fn replay(shard: &Shard, records: u64) -> Result<()> {
+/// Reads all records of `shard`, of which there are so many.
+pub(crate) fn replay(shard: &Shard, records: u64) -> Result<()> {
     let mut cursor = shard.cursor(Start::Oldest)?;
     let mut seen = 0;
     while cursor.next()?.is_some() {
