@@ -21,6 +21,9 @@ pub(crate) struct Lane {
     pub(crate) journal: Arc<Journal>,
     pub(crate) dirt: Arc<Dirt>,
     shard: String,
+    /// Whether the journal may have something that is durable there alone: whoever never used it pays
+    /// nothing for it.
+    is_dirty: bool,
     /// A description of the active segment for the background to sync: what a sync fails at is told to
     /// each description once. Opened before anything is written that is not synced at once, so that
     /// no failure can go by unseen.
@@ -35,6 +38,7 @@ impl Lane {
             journal,
             dirt: Arc::new(Dirt::default()),
             shard,
+            is_dirty: false,
             file: None,
             entry: Vec::new(),
         }
@@ -47,6 +51,9 @@ impl Lane {
 
     /// Answers why nothing may be appended, if a sync failed that the journal has the groups of.
     pub(crate) fn check(&self) -> Result<(), CommitFailure> {
+        if !self.is_dirty {
+            return Ok(());
+        }
         self.dirt
             .failure()
             .map_or(Ok(()), |error| Err(CommitFailure::Fatal(error)))
@@ -87,6 +94,7 @@ impl Lane {
             group,
         };
         entry.encode_into(&mut self.entry);
+        self.is_dirty = true;
         // Before the journal has it: whoever trims the journal in between must know of it.
         if !is_planted(Defect::JournalDirtForgotten) {
             self.journal
@@ -108,16 +116,19 @@ impl Lane {
     /// Runs `sync` on the active segment, and notes what came of it: all that was written is durable there, if
     /// `is_all` agrees, or the journal is needed until the next opening.
     pub(crate) fn settle(
-        &self,
+        &mut self,
         sync: impl FnOnce() -> Result<(), CommitFailure>,
         is_all: impl FnOnce() -> bool,
     ) -> Result<(), CommitFailure> {
+        if !self.is_dirty {
+            return sync();
+        }
         // A failure is told once, and what comes after it proves nothing: neither of two syncs at a time
         // could tell what the other one has missed.
         let _alone = self.dirt.syncing.lock();
         let synced = sync();
         match &synced {
-            Ok(()) if is_all() => self.dirt.settle(),
+            Ok(()) if is_all() => self.is_dirty = !self.dirt.settle(),
             Ok(()) => {}
             Err(_) => self.pin(&synced),
         }
@@ -134,7 +145,7 @@ impl Lane {
 
     /// Returns whether something is durable in the journal alone.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.dirt.first().is_some()
+        self.is_dirty && self.dirt.first().is_some()
     }
 
     /// Gives up the descriptor, and memory.
@@ -218,12 +229,13 @@ impl Dirt {
         self.state.lock().failed.clone()
     }
 
-    /// Notes that all that was written is durable in its segment.
-    fn settle(&self) {
+    /// Notes that all that was written is durable in its segment; returns whether that is so.
+    fn settle(&self) -> bool {
         let mut state = self.state.lock();
         if state.failed.is_none() {
             state.pending = None;
         }
+        state.failed.is_none()
     }
 
     /// Takes this off the list if nothing needs the journal; returns whether it stays.

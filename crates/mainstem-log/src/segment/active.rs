@@ -340,7 +340,7 @@ impl ActiveSegment {
         };
         if !is_in_journal {
             let sync = || sync(&*file, start).map_err(fatal);
-            match &lane {
+            match &mut lane {
                 Some(lane) => lane.settle(sync, || self.segment.claim.is_quiet())?,
                 None => sync()?,
             }
