@@ -41,6 +41,9 @@ pub struct Write {
     /// Append by futures, several of a lane at a time, in turn with blocking calls.
     #[arg(long)]
     asynchronous: bool,
+    /// Make groups durable in a commit journal, all that it can take.
+    #[arg(long)]
+    journal: bool,
     /// Days that go by in a second, so that the retention of one day deletes all the time. The same for
     /// the life of a store.
     #[arg(long, value_name = "N")]
@@ -51,6 +54,8 @@ pub struct Write {
 /// How often maintenance runs, and how old segments get and how long files are idle before it acts, when
 /// it is asked for, in ms.
 const MAINTENANCE_MS: u64 = 2;
+/// Small, so that its segments go all the time, and sometimes it is full.
+const JOURNAL_BYTES: u64 = 512 << 10;
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 impl Write {
@@ -73,6 +78,10 @@ impl Write {
     fn open(&self) -> Result<(Engine, Vec<Shard>)> {
         let mut options = EngineOptions::default();
         let mut of_shards = super::shard_options();
+        if self.journal {
+            options.journal.commits_min = 1;
+            options.journal.bytes_max = JOURNAL_BYTES;
+        }
         if self.maintain {
             // What is measured by the clock of the log is as long as without a fast one.
             let speed = u64::from(self.days_per_second.unwrap_or(0))

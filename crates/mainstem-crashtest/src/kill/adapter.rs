@@ -61,6 +61,9 @@ impl Adapter {
         if style.is_asynchronous {
             command.arg("--asynchronous");
         }
+        if style.is_journaling {
+            command.arg("--journal");
+        }
         hasten(&mut command, days_per_second);
         Ok(command)
     }

@@ -179,6 +179,7 @@ impl Run {
         let style = Style {
             is_maintaining: draw.one_in(2),
             is_asynchronous: draw.one_in(2),
+            is_journaling: draw.one_in(2),
             ..Style::default()
         };
         let env = self.bench.env.clone();

@@ -46,6 +46,8 @@ pub(super) struct Style {
     pub(super) readers: u32,
     pub(super) is_maintaining: bool,
     pub(super) is_asynchronous: bool,
+    /// Whether groups go through the commit journal.
+    pub(super) is_journaling: bool,
 }
 
 /// How a life ends.
@@ -151,6 +153,7 @@ fn life(draw: &mut Draw, is_alone: bool) -> LifePlan {
             readers: u32::try_from(draw.mostly_small(0..=2)).unwrap_or(0),
             is_maintaining: draw.one_in(2),
             is_asynchronous: draw.one_in(2),
+            is_journaling: draw.one_in(2),
         },
     }
 }
