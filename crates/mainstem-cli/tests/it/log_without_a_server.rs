@@ -81,7 +81,7 @@ fn damage_is_named_and_cut_only_when_told() {
     assert_eq!(text(&read.stdout), "kept\n");
     let shown = mainstem(&data, &["repair"], b"");
     assert!(!shown.status.success());
-    assert!(text(&shown.stdout).contains("nothing was changed"));
+    assert!(text(&shown.stdout).contains("nothing was cut"));
     assert_eq!(std::fs::read(segment(&data)).unwrap(), bytes);
     let repaired = mainstem(&data, &["repair", "--yes"], b"");
     assert!(repaired.status.success(), "{}", text(&repaired.stderr));

@@ -86,13 +86,8 @@ impl Lane {
         let (Some(file), Some(journal)) = (&self.file, self.journal.current()) else {
             return Ok(false);
         };
-        let entry = JournalEntry {
-            shard: &self.shard,
-            base,
-            salt,
-            position: u32::try_from(position).unwrap_or(u32::MAX),
-            group,
-        };
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        let entry = JournalEntry::new(&self.shard, base, salt, position, group);
         entry.encode_into(&mut self.entry);
         self.is_dirty = true;
         // Before the journal has it: whoever trims the journal in between must know of it.

@@ -192,16 +192,17 @@ fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u
         let Some(entry) = JournalEntry::decode(record.payload()) else {
             continue;
         };
+        let group = entry.group();
         let is_stale = salt != Some(entry.salt);
         let position = u64::from(entry.position);
-        if is_stale || holds_another_group(&*file, &path, &entry)? {
+        if is_stale || holds_another_group(&*file, &path, &entry, &group)? {
             continue;
         }
         // Also where it is there already: it may be so in memory only, and marked clean by a sync that
         // failed.
-        file.write_all_at(entry.group, position)
+        file.write_all_at(&group, position)
             .map_err(|error| not_written(&path, error))?;
-        let len = u64::try_from(entry.group.len()).unwrap_or(u64::MAX);
+        let len = u64::try_from(group.len()).unwrap_or(u64::MAX);
         end = position.saturating_add(len).max(end);
         written = written.saturating_add(1);
     }
@@ -231,18 +232,19 @@ fn not_written(path: &Path, error: std::io::Error) -> LogError {
     }
 }
 
-/// Returns whether a whole group lies where `entry` belongs and is not the one in it.
+/// Returns whether a whole group lies where `entry` belongs and is not the one in it, `group`.
 fn holds_another_group(
     file: &dyn File,
     path: &Path,
     entry: &JournalEntry<'_>,
+    group: &[u8],
 ) -> Result<bool, LogError> {
-    let mut there = vec![0; entry.group.len()];
+    let mut there = vec![0; group.len()];
     let position = u64::from(entry.position);
     let read = file
         .read_at(&mut there, position)
         .map_err(LogError::io("read", path))?;
-    if read == there.len() && there == entry.group {
+    if read == there.len() && there == group {
         return Ok(false);
     }
     let len = file.len().map_err(LogError::io("measure", path))?;
