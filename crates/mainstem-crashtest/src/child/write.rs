@@ -18,6 +18,7 @@ use crate::contract::Id;
 
 /// Appends the lines of standard input, each lane in a thread of its own.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct Write {
     /// The data directory, created if it is missing.
     dir: PathBuf,
