@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Duration;
 
+use mainstem_env::Env;
 use mainstem_env::sim::{Choices, Sim, Strictness};
 use mainstem_log::{
     AppendOptions, Batch, LogError, Outcome, SeqNo, Shard, ShardName, ShardOptions, Start,
@@ -80,9 +81,19 @@ pub fn record(setting: Setting) -> Result<u64, String> {
                 })
             })
             .collect();
+        let clock = Env::real().clock;
         let done: Vec<_> = workers
             .into_iter()
-            .map(std::thread::ScopedJoinHandle::join)
+            .enumerate()
+            .map(|(number, worker)| {
+                let is_reader = u64::try_from(number).is_ok_and(|it| it >= setting.writers);
+                // Nobody appends any more, and who waits for a record waits by the simulated clock.
+                while is_reader && !worker.is_finished() {
+                    sim.advance(Duration::from_millis(1));
+                    clock.sleep(Duration::from_micros(50));
+                }
+                worker.join()
+            })
             .collect();
         done.into_iter()
             .try_for_each(|done| done.unwrap_or_else(|_| Err(String::from("a thread panicked"))))
