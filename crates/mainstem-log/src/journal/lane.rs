@@ -189,12 +189,17 @@ impl Dirt {
     /// this is to be put on the list of those who need the journal.
     pub(super) fn add(&self, first: SeqNo, file: &Arc<dyn File>, segment: &Arc<Segment>) -> bool {
         let mut state = self.state.lock();
-        if state.pending.is_none() {
-            state.pending = Some(Span {
-                first,
-                file: Arc::clone(file),
-                segment: Arc::clone(segment),
-            });
+        match &mut state.pending {
+            // A journal that was made anew counts from 0: what is left of a note for the one before must
+            // not pass for one that needs less of this.
+            Some(span) => span.first = span.first.min(first),
+            None => {
+                state.pending = Some(Span {
+                    first,
+                    file: Arc::clone(file),
+                    segment: Arc::clone(segment),
+                });
+            }
         }
         !std::mem::replace(&mut state.is_listed, true)
     }
@@ -288,5 +293,31 @@ impl Dirt {
                 .committer
                 .try_exclusive(|_| Err::<(), _>(CommitFailure::Fatal(error)));
         }
+    }
+}
+
+#[cfg(all(test, not(mainstem_loom)))]
+mod tests {
+    use std::path::Path;
+
+    use mainstem_env::ReadMode;
+    use mainstem_env::sim::Sim;
+
+    use super::*;
+    use crate::files::Files;
+
+    #[test]
+    fn a_note_for_an_earlier_journal_hides_none_for_this_one() {
+        let env = Sim::new(1).env();
+        let path = Path::new("/segment");
+        let file = env.fs.open(path, OpenMode::CreateNew).unwrap();
+        let files = Arc::new(Files::new(env, ReadMode::Buffered, 1));
+        let segment = Arc::new(Segment::unread(path.to_path_buf(), SeqNo(0), 0, files));
+        let dirt = Dirt::default();
+        assert!(dirt.add(SeqNo(5000), &file, &segment));
+        assert!(!dirt.add(SeqNo(3), &file, &segment), "listed already");
+        assert_eq!(dirt.first(), Some(SeqNo(3)));
+        assert!(!dirt.add(SeqNo(9), &file, &segment));
+        assert_eq!(dirt.first(), Some(SeqNo(3)));
     }
 }
