@@ -26,7 +26,8 @@ pub(crate) struct Case<'a, Store: ?Sized> {
     pub(crate) measure: Measure<'a, Store>,
 }
 
-/// Measures what was asked for, and prints and keeps the table.
+/// Measures what was asked for, and prints and keeps the table, row by row: what was measured stays if a later
+/// row fails.
 pub(crate) fn run<Store: ?Sized>(
     page: &'static Page,
     peers: &[Peer<Store>],
@@ -40,20 +41,21 @@ pub(crate) fn run<Store: ?Sized>(
         .collect();
     let machine = machine::describe(workplace.path());
     let about: Vec<_> = peers.iter().map(|it| about(it)).collect();
-    let mut report = Report::new(page, &machine, &about);
     eprintln!("{machine}");
+    let mut cases = cases;
+    cases.retain(|case| options.wants_row(case.row));
+    // What ends a measurement of an hour should do so before it.
+    let bytes_max = cases.iter().map(|case| case.bytes).max();
+    disk::check(workplace.path(), bytes_max.unwrap_or(0))?;
     for case in cases {
-        if !options.wants_row(case.row) {
-            continue;
-        }
-        disk::check(workplace.path(), case.bytes)?;
         eprintln!("{}, {} ...", case.row, case.what);
+        let mut report = Report::new(page, &machine, &about);
         report.push(measure(case, &peers, &machine)?);
-    }
-    println!("{}", report.table());
-    if options.wants_all_peers() {
-        report.keep(&options.out)?;
-        eprintln!("kept in {}", options.out.display());
+        println!("{}", report.table());
+        if options.wants_all_peers() {
+            report.keep(&options.out)?;
+            eprintln!("kept in {}", options.out.display());
+        }
     }
     Ok(())
 }
