@@ -101,7 +101,9 @@ impl Sim {
         let volume = disk.after_power_loss(at_op, choices, strictness);
         let settings = disk.settings.clone();
         let disk = Disk::new(volume, disk.next_id(), settings);
-        self.successor(disk, SimRandom::new(choices.noise()))
+        // Salts of one life must not come again in the next one, whatever was chosen before each.
+        let before = self.shared.random.generator().next();
+        self.successor(disk, SimRandom::new(before ^ choices.noise()))
     }
 
     /// Returns the world after the process ended without a word, and the machine went on: the disk

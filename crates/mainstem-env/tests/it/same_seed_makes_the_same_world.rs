@@ -50,6 +50,16 @@ fn the_same_seed_and_calls_give_the_same_bytes_and_journal() {
     }
 }
 
+/// What shows an old block takes it for its own where the numbers drawn are the same.
+#[test]
+fn no_life_draws_the_numbers_of_the_one_before() {
+    let lose = |sim: &Sim| sim.power_loss(0, &mut Choices::drop_all(), Strictness::StrictPosix);
+    let first = lose(&Sim::new(1));
+    let second = lose(&first);
+    let draw = |sim: &Sim| sim.env().random.next_u64().unwrap();
+    assert_ne!(draw(&first), draw(&second));
+}
+
 #[test]
 fn the_clock_moves_when_told() {
     let sim = Sim::new(1);
