@@ -53,7 +53,7 @@ pub struct JournalOptions {
     /// journal. Default 16; 0 never. Fewer syncs for many shards; but a disk can do several at once, and
     /// the bytes are written twice.
     pub commits_min: usize,
-    /// The most bytes that the journal may take up. Default 128 MiB, 16 KiB to 1 GiB. It exists only while
+    /// The most bytes that the journal may take up. Default 256 MiB, 16 KiB to 1 GiB. It exists only while
     /// it is used. More means that segments are synced more rarely, and that an opening after a crash has
     /// more to read. What does not fit is synced as without a journal; if nobody runs the maintenance, nothing
     /// makes room.
@@ -64,7 +64,7 @@ impl Default for JournalOptions {
     fn default() -> Self {
         Self {
             commits_min: 16,
-            bytes_max: 128 << 20,
+            bytes_max: 256 << 20,
         }
     }
 }
@@ -160,7 +160,8 @@ pub struct ShardOptions {
     pub linger_us: u64,
     /// How far ahead of the data of a busy shard space is filled with zeros, in bytes. Default 8 MiB;
     /// 0 switches it off, 64 KiB at least otherwise. Syncs into space that was written before are
-    /// cheaper, for twice the bytes written. A shard is busy above 300 syncs per second.
+    /// cheaper, for twice the bytes written. A shard is busy above 300 syncs per second, unless its
+    /// groups are larger than 64 KiB, where it would not pay.
     pub prewrite_bytes: u64,
 }
 

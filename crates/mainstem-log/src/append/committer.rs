@@ -77,6 +77,8 @@ struct Core {
     next: SeqNo,
     last_time_ms: u64,
     committing: bool,
+    /// Threads that wait for [`Committer::idle`]: to wake nobody is a system call all the same.
+    closing: u32,
     /// Why no append is taken any more.
     refused: Option<LogError>,
 }
@@ -103,6 +105,7 @@ impl<S: CommitSink> Committer<S> {
                 next,
                 last_time_ms,
                 committing: false,
+                closing: 0,
                 refused: None,
             }),
             idle: Condvar::new(),
@@ -258,8 +261,7 @@ impl<S: CommitSink> Committer<S> {
     fn pass_on(&self) {
         let mut core = self.core.lock();
         let Some(front) = core.pending.front() else {
-            core.committing = false;
-            self.idle.notify_all();
+            self.put_down(&mut core);
             return;
         };
         if front.blocking > 0 {
@@ -267,6 +269,14 @@ impl<S: CommitSink> Committer<S> {
         } else {
             drop(core);
             self.delegate.lead_soon();
+        }
+    }
+
+    /// Puts the lead down.
+    fn put_down(&self, core: &mut Core) {
+        core.committing = false;
+        if core.closing > 0 {
+            self.idle.notify_all();
         }
     }
 
@@ -306,8 +316,7 @@ impl<S: CommitSink> Committer<S> {
             {
                 core.next = first;
             }
-            core.committing = false;
-            self.idle.notify_all();
+            self.put_down(&mut core);
             std::mem::take(&mut core.pending)
         };
         // Only the group that was being written may be on disk.
@@ -377,7 +386,9 @@ impl<S: CommitSink> Committer<S> {
             core.refused = Some(error);
         }
         while core.committing || !core.pending.is_empty() {
+            core.closing = core.closing.saturating_add(1);
             core = self.idle.wait(core);
+            core.closing = core.closing.saturating_sub(1);
         }
         drop(core);
         work(&mut self.sink.lock())

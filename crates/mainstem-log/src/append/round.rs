@@ -17,6 +17,8 @@ pub(crate) struct Round {
 struct State {
     result: Option<Result<(), LogError>>,
     lead_offered: bool,
+    /// Threads that block in [`Round::wait`]: to wake nobody is a system call all the same.
+    blocked: u32,
     wakers: Vec<Option<Waker>>,
 }
 
@@ -48,30 +50,38 @@ impl Round {
                 state.lead_offered = false;
                 return Woken::Lead;
             }
+            state.blocked = state.blocked.saturating_add(1);
             state = self.changed.wait(state);
+            state.blocked = state.blocked.saturating_sub(1);
         }
     }
 
     /// Offers the lead to one blocking waiter. The caller knows that there is one: a blocking waiter
     /// stays until the fate is known.
     pub(crate) fn offer_lead(&self) {
-        self.state.lock().lead_offered = true;
-        self.changed.notify_one();
+        let is_blocked = {
+            let mut state = self.state.lock();
+            state.lead_offered = true;
+            state.blocked > 0
+        };
+        if is_blocked {
+            self.changed.notify_one();
+        }
     }
 
     /// Settles the group's fate and wakes all who wait for it.
     pub(crate) fn complete(&self, result: Result<(), LogError>) {
-        let wakers = {
+        let (is_blocked, wakers) = {
             let mut state = self.state.lock();
             let is_early =
                 is_planted(Defect::AckBeforeCommit) || is_planted(Defect::NextGroupReleased);
             debug_assert!(state.result.is_none() || is_early, "a group has one fate");
             state.result = Some(result);
-            std::mem::take(&mut state.wakers)
+            (state.blocked > 0, std::mem::take(&mut state.wakers))
         };
         if is_planted(Defect::WaitersForgotten) {
             self.changed.notify_one();
-        } else {
+        } else if is_blocked {
             self.changed.notify_all();
         }
         wake_all(wakers.into_iter().flatten());

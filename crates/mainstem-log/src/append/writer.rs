@@ -105,7 +105,7 @@ impl ShardWriter {
         self.counters.committed(group.records(), bytes);
         // It spares syncs, and this was none.
         if !is_in_journal {
-            self.prewrite_ahead();
+            self.prewrite_ahead(bytes);
         }
         Ok(())
     }
@@ -168,15 +168,20 @@ impl ShardWriter {
         Ok(())
     }
 
-    /// Has zeros written ahead of the data if the shard is busy.
-    fn prewrite_ahead(&mut self) {
+    /// Has zeros written ahead of the data if the shard, which just committed `bytes`, is busy.
+    fn prewrite_ahead(&mut self, bytes: u64) {
         let window = self.options.prewrite_bytes;
-        if window == 0 || !self.pace.count(self.files.env.clock.elapsed()) {
+        if window == 0 {
+            return;
+        }
+        let now = self.files.env.clock.elapsed();
+        if !self.pace.count(bytes, now) {
             return;
         }
         if let Place::Active(active) = &mut self.place
             && let Some(filling) = active.prewrite(window, self.options.segment_bytes)
         {
+            self.pace.fill(now);
             self.pool.submit(Job::Prewrite(filling));
         }
     }

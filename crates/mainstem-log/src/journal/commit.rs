@@ -182,10 +182,10 @@ impl Journal {
             && self.is_taking.load(Ordering::Relaxed)
     }
 
-    /// Returns the journal's log, if it takes appends; creates it if there is none.
+    /// Returns the journal's log; creates it if there is none. It may refuse appends.
     pub(super) fn current(&self) -> Option<Arc<ShardState>> {
         match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
-            Slot::Open(log) => return log.is_writable().then(|| Arc::clone(log)),
+            Slot::Open(log) => return Some(Arc::clone(log)),
             Slot::Changing | Slot::Failed | Slot::Ended => return None,
             Slot::None => {}
         }
@@ -290,8 +290,11 @@ impl Journal {
         let bytes = frame_bytes(bytes).saturating_add(GROUP_HEADER_BYTES);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let stored = self.stored.fetch_add(bytes, Ordering::Relaxed);
+        let after = stored.saturating_add(bytes);
         let step = self.options.bytes_max / JOURNAL_SEGMENTS;
-        if self.is_automatic && stored / step != stored.saturating_add(bytes) / step {
+        // Who is synced later is synced for more at a time; what is left has to do until that is done.
+        let is_time = after >= self.options.bytes_max / 2 && stored / step != after / step;
+        if self.is_automatic && is_time {
             self.tidier.lock().is_asked = true;
             self.asked.notify_one();
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mainstem_env::{File, OpenMode};
 
-use super::prewrite::Filling;
+use super::prewrite::{Filling, PIECE_BYTES};
 use super::shared::Segment;
 use crate::append::committer::CommitFailure;
 use crate::append::group::{Group, Placed};
@@ -52,6 +52,9 @@ pub(crate) struct ActiveSegment {
     due: Vec<IndexEntry>,
 }
 
+/// How many index entries of groups that are in the journal wait to be written together: those of 64 KiB
+/// of data, which the next recovery has to read if they are lost.
+const ENTRIES_HELD_MAX: usize = 16;
 /// Zeros are written in whole pages, so that none of them shares one with data.
 const PAGE_BYTES: u64 = 4096;
 
@@ -188,6 +191,7 @@ impl ActiveSegment {
                 path: index_path,
                 file: None,
                 slots,
+                held: Vec::new(),
                 buffer: Vec::new(),
                 marked: 0,
                 is_name_durable: false,
@@ -284,7 +288,7 @@ impl ActiveSegment {
             let end = start.saturating_add(group.byte_len());
             let mark = entry(base, created_ms, next, end, Target::Mark, newest_ms);
             let ends = (mark, None);
-            self.index.record(&self.files, &[], ends, self.header.salt);
+            self.index.record(&self.files, ends, self.header.salt);
         }
         let durable_upto = if is_planted(Defect::DurableUptoTooFar) {
             start.saturating_add(group.byte_len())
@@ -358,13 +362,10 @@ impl ActiveSegment {
         self.newest_ms = newest_ms;
         self.segment
             .publish(self.data_end, self.oldest_ms, self.newest_ms, &self.due);
-        // Where the data ends is worth no write of its own when many shards commit: it is written with the
-        // next entry, or when the index is synced.
-        if !is_in_journal || !self.due.is_empty() {
-            let ends = self.ends();
-            self.index
-                .record(&self.files, &self.due, ends, self.header.salt);
-            self.recorded_end = self.data_end;
+        self.index.add(&self.due);
+        // Worth no write of its own when many shards commit.
+        if !is_in_journal || self.index.held.len() >= ENTRIES_HELD_MAX {
+            self.record_index();
         }
         Ok(is_in_journal)
     }
@@ -382,30 +383,21 @@ impl ActiveSegment {
         lane.settle(|| file.sync_data().map_err(fatal), || true)
     }
 
-    /// Claims space ahead of the data to be filled with zeros, if what was filled runs out: `window`
-    /// bytes, in two halves, so that one is used while the other is filled.
+    /// Claims a piece of the `window` ahead of the data to be filled with zeros, if there is one that is not.
     pub(crate) fn prewrite(&mut self, window: u64, data_bytes_max: u64) -> Option<Filling> {
-        let half = (window / 2).next_multiple_of(PAGE_BYTES);
-        let ahead = self.prewritten.saturating_sub(self.data_end);
-        if ahead > half {
-            return None;
-        }
+        let piece = (window / 2).next_multiple_of(PAGE_BYTES).min(PIECE_BYTES);
         // What is written while the zeros are must not have to wait for them.
         let margin = self
             .data_end
-            .saturating_add(window / 8)
-            .next_multiple_of(PAGE_BYTES);
-        let start = self.prewritten.max(margin);
-        let end = start.saturating_add(half).min(data_bytes_max);
-        if end <= start {
+            .saturating_add((window / 8).min(2 * PIECE_BYTES));
+        let start = self.prewritten.max(margin.next_multiple_of(PAGE_BYTES));
+        let end = start.saturating_add(piece).min(data_bytes_max);
+        if end <= start || end > self.data_end.saturating_add(window) {
             return None;
         }
-        if end > self.allocated {
-            let file = self.file().ok()?;
-            // Without room for zeros there is still room for data.
-            file.allocate(end).ok()?;
-            self.allocated = end;
-        }
+        // Without room for zeros there is still room for data.
+        self.reserve(end.saturating_sub(self.data_end), data_bytes_max)
+            .ok()?;
         let path = self.segment.path();
         let file = self.files.env.fs.open(path, OpenMode::ReadWrite).ok()?;
         if !self.segment.claim.try_claim(start..end) {
@@ -439,12 +431,17 @@ impl ActiveSegment {
         (mark, self.last_group)
     }
 
+    /// Writes what the index file is yet to be told.
+    fn record_index(&mut self) {
+        let ends = self.ends();
+        self.index.record(&self.files, ends, self.header.salt);
+        self.recorded_end = self.data_end;
+    }
+
     /// Makes the index durable, so that recovery need not read what it covers.
     pub(crate) fn sync_index(&mut self) {
         if self.recorded_end < self.data_end {
-            let ends = self.ends();
-            self.index.record(&self.files, &[], ends, self.header.salt);
-            self.recorded_end = self.data_end;
+            self.record_index();
         }
         self.index.sync(&self.files, self.data_end);
     }
@@ -466,6 +463,7 @@ impl ActiveSegment {
     pub(crate) fn close_files(&mut self) {
         self.file = None;
         self.index.file = None;
+        self.index.held.shrink_to_fit();
     }
 
     /// Returns the segment's file, for sealing it.
@@ -510,6 +508,8 @@ struct IndexFile {
     file: Option<Arc<dyn File>>,
     /// Entries in the file; those of its end lie after them and are overwritten by the next ones.
     slots: usize,
+    /// Entries that are yet to be written.
+    held: Vec<IndexEntry>,
     /// What is being written; kept for its memory.
     buffer: Vec<u8>,
     /// The data end up to which the file is known durable.
@@ -519,27 +519,36 @@ struct IndexFile {
 }
 
 impl IndexFile {
-    /// Adds `entries` and puts `ends` after them. Everything they say is durable already.
-    fn record(&mut self, files: &Files, entries: &[IndexEntry], ends: Ends, salt: Salt) {
+    /// Adds entries to those that are to be written. What they say is durable.
+    fn add(&mut self, entries: &[IndexEntry]) {
+        if !self.broken {
+            self.held.extend_from_slice(entries);
+        }
+    }
+
+    /// Writes the entries that are yet to be, and `ends` after them.
+    fn record(&mut self, files: &Files, ends: Ends, salt: Salt) {
         if self.broken {
             return;
         }
         let (mark, last_group) = ends;
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
-        for entry in entries.iter().chain([&mark]).chain(&last_group) {
+        for entry in self.held.iter().chain([&mark]).chain(&last_group) {
             bytes.extend_from_slice(&entry.encode(salt));
         }
         self.write(files, &bytes, self.slots);
         self.buffer = bytes;
-        self.slots = self.slots.saturating_add(entries.len());
+        self.slots = self.slots.saturating_add(self.held.len());
+        self.held.clear();
     }
 
     fn rewrite(&mut self, files: &Files, entries: &[IndexEntry], ends: Ends, salt: Salt) {
         self.slots = 0;
-        self.record(files, entries, ends, salt);
-        // It holds a whole index now, and is never to hold as much again.
-        self.buffer = Vec::new();
+        self.held = entries.to_vec();
+        self.record(files, ends, salt);
+        // They hold a whole index now, and are never to hold as much again.
+        (self.held, self.buffer) = (Vec::new(), Vec::new());
         let len = self
             .slots
             .saturating_add(1)

@@ -3,6 +3,9 @@
 //! Space that was allocated and never written costs every sync a change of the file's metadata.
 //! Overwriting it once, ahead of need, spares the commits that, for twice the bytes written.
 //!
+//! They are written piece by piece, with rests in between, so that commits hardly wait for them: each
+//! commit that finds the last piece done, and rested, has the next one begun.
+//!
 //! Zeros written over a frame would be the worst of all defects, so ranges are claimed: the
 //! committer claims one that begins beyond the data end, a thread of the pool fills it, and no group
 //! is written into it before that thread is done.
@@ -11,7 +14,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mainstem_env::File;
+use mainstem_env::{Elapsed, File};
 
 use super::active::sync_failed;
 use crate::defect::{Defect, is_planted};
@@ -115,22 +118,16 @@ pub(crate) struct Filling {
 impl Filling {
     /// Writes the zeros and syncs them.
     pub(crate) fn fill(self) {
-        static ZEROS: [u8; FILL_BYTES] = [0; FILL_BYTES];
-        let failed = || -> Result<(), std::io::Error> {
-            // Few devices can. Whatever else is wrong, writing the zeros will tell.
-            if self.file.zero_by_device(self.range.clone()).is_ok() {
-                return self.file.sync_data();
-            }
-            let mut at = self.range.start;
-            while at < self.range.end {
-                let left = usize::try_from(self.range.end.saturating_sub(at)).unwrap_or(usize::MAX);
-                let zeros = ZEROS.get(..left).unwrap_or(&ZEROS);
-                self.file.write_all_at(zeros, at)?;
-                at = at.saturating_add(u64::try_from(zeros.len()).unwrap_or(u64::MAX));
-            }
-            self.file.sync_data()
+        static ZEROS: [u8; PIECE] = [0; PIECE];
+        let len = self.range.end.saturating_sub(self.range.start);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let zeros = ZEROS.get(..len).unwrap_or(&ZEROS);
+        // Few devices can. Whatever else is wrong, writing the zeros will tell.
+        let written = match self.file.zero_by_device(self.range.clone()) {
+            Ok(()) => Ok(()),
+            Err(_) => self.file.write_all_at(zeros, self.range.start),
         };
-        if let Err(error) = failed() {
+        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
             self.claim.finish(Some(sync_failed(&self.path, error)));
         }
     }
@@ -142,44 +139,58 @@ impl Drop for Filling {
     }
 }
 
-/// How often a shard commits.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
-    commits: u32,
-    since: Option<mainstem_env::Elapsed>,
-    busy: bool,
-}
-
-/// How many zeros are written at a time. The kernel keeps a file in memory in pieces as large as the
-/// writes that made them, and mapping large pieces is cheaper: reading through fresh maps reached 6.4
-/// GB/s with pieces of 16 KiB, 8.5 with 256 KiB, 9.6 with 1 MiB. But a write keeps others from the file
-/// meanwhile: with 1 MiB, the slowest hundredth of appends took twice as long.
-const FILL_BYTES: usize = 256 << 10;
+/// How many zeros are written and synced at a time. Commits share the disk with them, and those of the
+/// same file wait for each other: with 4 MiB, the slowest hundredth of appends took twice as long. Maps
+/// are made of pieces as large as the writes were, and smaller ones cost readers more.
+const PIECE: usize = 128 << 10;
+pub(crate) const PIECE_BYTES: u64 = PIECE as u64;
+/// The least time from the begin of a piece to that of the next, in µs. 80 MiB/s of zeros are ahead
+/// of any shard whose groups are small, and leave the disk to its commits most of the time.
+const REST_US: u128 = 1500;
 /// Commits that are looked at together.
 const SAMPLE: u32 = 64;
 /// A shard with more syncs per second than this is busy. Source: below some hundred, a sync more or
 /// less does not matter, and the bytes written twice do.
 const BUSY_PER_S: u128 = 300;
+/// Above this, groups take so long to be written that what zeros spare their syncs is less than what
+/// they cost the disk. Measured: decision 0013 in `docs/adr`.
+const GROUP_BYTES_MAX: u64 = 64 << 10;
+
+/// How often a shard commits, how much, and when zeros were last written ahead of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    commits: u32,
+    bytes: u64,
+    since: Option<Elapsed>,
+    is_busy: bool,
+    filled: Option<Elapsed>,
+}
 
 impl Pace {
-    /// Counts a commit; returns whether the shard is busy.
-    pub(crate) fn count(&mut self, now: mainstem_env::Elapsed) -> bool {
+    /// Counts a commit of `bytes`; returns whether zeros should be written ahead of the shard now.
+    pub(crate) fn count(&mut self, bytes: u64, now: Elapsed) -> bool {
         let since = *self.since.get_or_insert(now);
         self.commits = self.commits.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
         if self.commits >= SAMPLE {
             let took = now.since(since).as_micros();
-            self.busy = took > 0 && u128::from(SAMPLE) * 1_000_000 > BUSY_PER_S * took;
-            (self.commits, self.since) = (0, Some(now));
+            let is_often = took > 0 && u128::from(SAMPLE) * 1_000_000 > BUSY_PER_S * took;
+            self.is_busy = is_often && self.bytes <= GROUP_BYTES_MAX * u64::from(SAMPLE);
+            (self.commits, self.bytes, self.since) = (0, 0, Some(now));
         }
-        self.busy
+        let has_rested = |filled| now.since(filled).as_micros() >= REST_US;
+        self.is_busy && self.filled.is_none_or(has_rested)
+    }
+
+    /// Notes that a piece of zeros is begun.
+    pub(crate) fn fill(&mut self, now: Elapsed) {
+        self.filled = Some(now);
     }
 }
 
 #[cfg(all(test, not(mainstem_loom)))]
 mod tests {
     use std::time::Duration;
-
-    use mainstem_env::Elapsed;
 
     use super::*;
 
@@ -202,14 +213,42 @@ mod tests {
         assert!(!claim.try_claim(500..600));
     }
 
+    fn at(us: u64) -> Elapsed {
+        Elapsed(Duration::from_micros(us))
+    }
+
+    /// Whether zeros are wanted at the end of 200 commits of `bytes`, one every `us`.
+    fn is_busy(us: u64, bytes: u64) -> bool {
+        let mut pace = Pace::default();
+        (0..200).fold(false, |_, commit| pace.count(bytes, at(commit * us)))
+    }
+
     #[test]
     fn a_shard_is_busy_above_the_rate_and_a_clock_that_stands_still_proves_nothing() {
+        assert!(is_busy(1000, 1000));
+        assert!(!is_busy(4000, 1000));
+        assert!(!is_busy(0, 1000));
+    }
+
+    #[test]
+    fn large_groups_get_no_zeros() {
+        assert!(is_busy(1000, GROUP_BYTES_MAX));
+        assert!(!is_busy(1000, GROUP_BYTES_MAX + 1));
+    }
+
+    #[test]
+    fn zeros_rest_between_pieces() {
         let mut pace = Pace::default();
-        let at = |us| Elapsed(Duration::from_micros(us));
-        assert!((0..200).all(|_| !pace.count(at(5))));
-        let mut pace = Pace::default();
-        assert!((0..200u64).any(|commit| pace.count(at(commit * 1000))));
-        let mut pace = Pace::default();
-        assert!((0..200u64).all(|commit| !pace.count(at(commit * 4000))));
+        let begun: Vec<u64> = (0..10_000)
+            .step_by(100)
+            .filter(|us| {
+                let begins = pace.count(1, at(*us));
+                if begins {
+                    pace.fill(at(*us));
+                }
+                begins
+            })
+            .collect();
+        assert_eq!(begun, [6300, 7800, 9300], "in microseconds");
     }
 }

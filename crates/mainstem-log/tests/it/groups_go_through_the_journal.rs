@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use mainstem_env::Env;
-use mainstem_env::sim::{Choices, Fault, FaultError, OpKind, Sim, Strictness, hooked};
+use mainstem_env::sim::{
+    Choices, Fault, FaultError, JournalEntry, OpKind, Sim, Strictness, hooked,
+};
 use mainstem_log::{Engine, EngineOptions, LogError, Offline, Shard, ShardOptions};
 
 use crate::kit::{DIR, append, engine_options, name, open, open_sim, read_all, small_segments};
@@ -82,6 +84,35 @@ fn one_sync_a_group_and_none_of_the_segments() {
     assert_eq!(sim.calls(OpKind::SyncData) - before, 3);
     assert_eq!(engine.metrics().journaled_groups, 4);
     assert!(sim.violation().is_none(), "{:?}", sim.violation());
+}
+
+#[test]
+fn the_index_is_written_now_and_then_and_a_crash_costs_no_more_than_reading_that_much() {
+    const RECORDS: u64 = 300;
+    const INDEX_HELD_BYTES: u64 = 64 << 10;
+    let sim = Sim::new(12);
+    let engine = Engine::open(&sim.env(), Path::new(DIR), journaling(8 << 20)).unwrap();
+    let shard = engine
+        .create_shard(&name("s"), ShardOptions::default())
+        .unwrap();
+    append(&shard, b"creates the journal").unwrap();
+    for _ in 0..RECORDS {
+        append(&shard, &[7; 1000]).unwrap();
+    }
+    let history = sim.journal();
+    let of_index = |it: &&JournalEntry| it.op == OpKind::Write && it.path.ends_with(".idx");
+    let writes = history.iter().filter(of_index);
+    let writes = writes.filter(|it| it.path.starts_with("/data/shards"));
+    let count = writes.count();
+    assert!((1..=6).contains(&count), "{count} for 300 KiB");
+
+    let crashed = sim.process_crash();
+    let engine = open_sim(&crashed);
+    let shard = engine.shard(&name("s"), ShardOptions::default()).unwrap();
+    let read = shard.metrics().recovered_bytes;
+    // An entry and its group are never far apart.
+    assert!(read <= INDEX_HELD_BYTES + (8 << 10), "{read} bytes");
+    assert_eq!(read_all(&shard).len(), 301);
 }
 
 #[test]
