@@ -42,8 +42,6 @@ const TICKS_KNOWN: u32 = 6;
 /// memory. Source: `fault_around_bytes`, Linux, where it can be changed for debugging; another value
 /// costs time and nothing else.
 const AROUND_BYTES: usize = 64 << 10;
-/// Whoever reads this much at a time reads on: windows of readers grow as they go.
-const AHEAD_BYTES_MIN: usize = 256 << 10;
 /// How many pages are asked for at a time. With pages of 4 KiB these are 4 MiB.
 const PAGES_ASKED: usize = 1024;
 
@@ -99,9 +97,7 @@ impl Mapping {
         let end = unknown.end.saturating_mul(STRETCH_BYTES).min(limit);
         // Once they were here, their pages are likely to be in this map.
         let is_returning = self.stretches(&unknown).all(|seen| seen != 0);
-        let is_there = self.bring_in(&(start..end), is_returning)?;
-        self.read_ahead(&(start..end), limit);
-        if is_there {
+        if self.bring_in(&(start..end), is_returning)? {
             // Also of the stretch that is published in part: what is published there next was in memory
             // until it was synced, which is later than this.
             for stretch in self.known.get(unknown).unwrap_or_default() {
@@ -143,39 +139,15 @@ impl Mapping {
         {
             return Ok(true);
         }
-        if range.end.saturating_sub(range.start) > AROUND_BYTES {
-            // Populating alone would have the disk fetch one small part after the other. What cannot be
-            // fetched is found by who populates it.
-            let _asked_for = self.will_need(range);
-        }
         match self.populate_each(range) {
             Ok(()) => Ok(true),
             // Linux before 5.14 does not know the advice; reading ahead is what it can do.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                self.will_need(range)?;
+                let len = range.end.saturating_sub(range.start);
+                self.map.advise_range(Advice::WillNeed, range.start, len)?;
                 Ok(false)
             }
             Err(error) => Err(error),
-        }
-    }
-
-    /// Has the disk fetch `range`, and does not wait for that.
-    fn will_need(&self, range: &Range<usize>) -> io::Result<()> {
-        let len = range.end.saturating_sub(range.start);
-        self.map.advise_range(Advice::WillNeed, range.start, len)
-    }
-
-    /// Has the disk fetch as much as `range` once more from behind it, if it is long and that is not in
-    /// memory: it can do so while `range` is read.
-    fn read_ahead(&self, range: &Range<usize>, limit: usize) {
-        let len = range.end.saturating_sub(range.start);
-        let end = range.end.saturating_add(len).min(limit);
-        if len < AHEAD_BYTES_MIN || end <= range.end || !self.tells_residency {
-            return;
-        }
-        // The last page stands for all: asking for what is there looks at each.
-        if !self.is_resident(end.saturating_sub(1)..end) {
-            let _asked_for = self.will_need(&(range.end..end));
         }
     }
 
