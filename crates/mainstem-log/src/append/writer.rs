@@ -178,10 +178,11 @@ impl ShardWriter {
         if !self.pace.count(bytes, now) {
             return;
         }
+        // Also if nothing comes of it: whatever is in the way now is so for the next commit, too.
+        self.pace.fill(now);
         if let Place::Active(active) = &mut self.place
             && let Some(filling) = active.prewrite(window, self.options.segment_bytes)
         {
-            self.pace.fill(now);
             self.pool.submit(Job::Prewrite(filling));
         }
     }

@@ -307,7 +307,12 @@ impl Journal {
         let tidying = self.tidying.lock();
         let log = match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(log) => Arc::clone(log),
-            Slot::None | Slot::Changing | Slot::Failed | Slot::Ended => return,
+            Slot::None => {
+                // Who was refused by the last one may have said so after it was gone.
+                self.is_taking.store(true, Ordering::Relaxed);
+                return;
+            }
+            Slot::Changing | Slot::Failed | Slot::Ended => return,
         };
         // Before the list is looked at: who is put on it later needs nothing before this.
         let newest = log.segments.snapshot().last().map(|newest| newest.base);

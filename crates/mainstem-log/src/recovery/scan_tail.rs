@@ -125,9 +125,11 @@ pub(crate) fn scan(
     // Where entries before the last group are lost, those that are made from there on would not be where a
     // whole index has them: then the walk begins before the gap.
     let last_group = hints.last_group.filter(|last| {
-        let known = hints.entries.last();
-        let indexed_upto = known.map_or(SegmentHeader::data_start(), |it| it.position.into());
-        u64::from(last.position) < indexed_upto.saturating_add(INDEX_STRIDE_BYTES)
+        let mut before = hints.entries.iter().rev();
+        let known = before.find(|it| it.position <= last.position);
+        known.is_some_and(|known| {
+            u64::from(last.position) < u64::from(known.position).saturating_add(INDEX_STRIDE_BYTES)
+        })
     });
     let groups = hints
         .entries

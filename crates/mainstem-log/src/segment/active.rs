@@ -52,9 +52,9 @@ pub(crate) struct ActiveSegment {
     due: Vec<IndexEntry>,
 }
 
-/// How many index entries of groups that are in the journal wait to be written together: those of 64 KiB
-/// of data, which the next recovery has to read if they are lost.
-const ENTRIES_HELD_MAX: usize = 16;
+/// How far the data may get ahead of the index file while groups go through the journal: what the next
+/// recovery has to read if the entries are lost.
+const INDEX_LAG_BYTES_MAX: u64 = 64 << 10;
 /// Zeros are written in whole pages, so that none of them shares one with data.
 const PAGE_BYTES: u64 = 4096;
 
@@ -363,8 +363,9 @@ impl ActiveSegment {
         self.segment
             .publish(self.data_end, self.oldest_ms, self.newest_ms, &self.due);
         self.index.add(&self.due);
-        // Worth no write of its own when many shards commit.
-        if !is_in_journal || self.index.held.len() >= ENTRIES_HELD_MAX {
+        // Worth no write of its own when many shards commit. But the first entry shows that the segment was born.
+        let lag = self.data_end.saturating_sub(self.recorded_end);
+        if !is_in_journal || self.index.slots == 0 || lag >= INDEX_LAG_BYTES_MAX {
             self.record_index();
         }
         Ok(is_in_journal)
@@ -385,6 +386,9 @@ impl ActiveSegment {
 
     /// Claims a piece of the `window` ahead of the data to be filled with zeros, if there is one that is not.
     pub(crate) fn prewrite(&mut self, window: u64, data_bytes_max: u64) -> Option<Filling> {
+        if !self.segment.claim.is_quiet() {
+            return None;
+        }
         let piece = (window / 2).next_multiple_of(PAGE_BYTES).min(PIECE_BYTES);
         // What is written while the zeros are must not have to wait for them.
         let margin = self

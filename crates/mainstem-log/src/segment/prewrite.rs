@@ -144,8 +144,8 @@ impl Drop for Filling {
 /// are made of pieces as large as the writes were, and smaller ones cost readers more.
 const PIECE: usize = 128 << 10;
 pub(crate) const PIECE_BYTES: u64 = PIECE as u64;
-/// The least time from the begin of a piece to that of the next, in µs. 80 MiB/s of zeros are ahead
-/// of any shard whose groups are small, and leave the disk to its commits most of the time.
+/// The least time from the begin of a piece to that of the next, in µs: 80 MiB/s of zeros at most leave the
+/// disk to the commits most of the time. A shard that is faster gets some of its space filled.
 const REST_US: u128 = 1500;
 /// Commits that are looked at together.
 const SAMPLE: u32 = 64;

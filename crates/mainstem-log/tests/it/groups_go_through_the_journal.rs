@@ -96,11 +96,15 @@ fn the_index_is_written_now_and_then_and_a_crash_costs_no_more_than_reading_that
         .create_shard(&name("s"), ShardOptions::default())
         .unwrap();
     append(&shard, b"creates the journal").unwrap();
+    let index = "/data/shards/s/00000000000000000000.idx";
+    assert!(
+        sim.files().iter().any(|it| it == Path::new(index)),
+        "nothing shows that the segment was born"
+    );
     for _ in 0..RECORDS {
         append(&shard, &[7; 1000]).unwrap();
     }
     let history = sim.journal();
-    let index = "/data/shards/s/00000000000000000000.idx";
     let of_index = |it: &&JournalEntry| it.op == OpKind::Write && it.path == index;
     let count = history.iter().filter(of_index).count();
     assert!((1..=6).contains(&count), "{count} for 300 KiB");

@@ -15,6 +15,8 @@ mod a_note_of_a_close_is_believed_once;
 #[cfg(test)]
 mod a_time_is_looked_up_within_its_second;
 #[cfg(test)]
+mod an_index_with_a_hole_leaves_a_whole_one;
+#[cfg(test)]
 mod appends_are_numbered_and_read_back;
 #[cfg(test)]
 mod crash_of_the_process_and_then_of_the_machine;
