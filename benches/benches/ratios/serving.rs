@@ -32,7 +32,10 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
         return Ok(());
     }
     let program = match &options.server {
-        Some(program) => program.clone(),
+        // It is started in another directory.
+        Some(program) => program
+            .canonicalize()
+            .with_context(|| format!("no server at {}", program.display()))?,
         None => match server_beside()? {
             Some(program) => program,
             None => {

@@ -164,10 +164,14 @@ impl Report {
     /// Adds what an earlier report says of other cases, and who took part in these alone.
     pub(super) fn add_others(&mut self, before: Kept) {
         let kept = &mut self.kept;
-        for case in before.cases {
-            let is_there = |it: &CaseReport| (&it.row, &it.what) == (&case.row, &case.what);
-            if !kept.cases.iter().any(is_there) {
-                kept.cases.push(case);
+        // Cases stay where they were, and those of a row in the order in which they were measured first.
+        let new = std::mem::take(&mut kept.cases);
+        kept.cases = before.cases;
+        for case in new {
+            let is_same = |it: &&mut CaseReport| (&it.row, &it.what) == (&case.row, &case.what);
+            match kept.cases.iter_mut().find(is_same) {
+                Some(place) => *place = case,
+                None => kept.cases.push(case),
             }
         }
         for peer in before.peers {
