@@ -176,8 +176,8 @@ pub fn decode<'a>(bytes: &'a [u8], hasher: &mut FrameHasher) -> Result<Frame<'a>
     })
 }
 
-/// Returns the size and the arrival time in ms of the frame at the start of `bytes`, if it is one
-/// that [`decode`] accepts and it carries `seq`.
+/// Returns the length of the payload and the arrival time in ms of the frame at the start of `bytes`, if
+/// it is one that [`decode`] accepts and it carries `seq`.
 ///
 /// For a reader of records one after the other: `decode`, which tells what is wrong, costs it more
 /// than the checksum of a short record.
@@ -201,16 +201,7 @@ pub fn verify(bytes: &[u8], seq: SeqNo, hasher: &mut FrameHasher) -> Option<(usi
     let stored = fields.u32(AT_CRC);
     let is_intact = hasher.is_of_payload(stored, payload, word, seq.0, time_ms)
         || is_planted(Defect::RecordNotChecked);
-    (is_intact && padding == 0).then_some((frame.len(), time_ms))
-}
-
-/// Returns the payload and the arrival time in ms of the frame at the start of `bytes`, unverified.
-#[inline]
-pub fn parts(bytes: &[u8]) -> Option<(&[u8], u64)> {
-    let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
-    let fields = Fields(header);
-    let payload_len = usize::try_from(fields.u32(AT_WORD) & LENGTH_MASK).ok()?;
-    Some((rest.get(..payload_len)?, fields.u64(AT_TIME)))
+    (is_intact && padding == 0).then_some((payload_len, time_ms))
 }
 
 /// Returns the arrival time in the frame at the start of `bytes`, unverified.
@@ -297,8 +288,7 @@ mod tests {
         for len in 0..=40 {
             let bytes = frame(&vec![7; len]);
             let verified = verify(&bytes, SeqNo(12), &mut hasher);
-            assert_eq!(verified, Some((bytes.len(), 345)));
-            assert_eq!(parts(&bytes), Some((&vec![7; len][..], 345)));
+            assert_eq!(verified, Some((len, 345)));
             assert_eq!(verify(&bytes, SeqNo(13), &mut hasher), None);
             assert_eq!(
                 verify(&bytes, SeqNo(12), &mut FrameHasher::new(Salt(1))),

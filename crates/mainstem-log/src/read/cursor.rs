@@ -53,8 +53,6 @@ pub struct Cursor {
     durable: SeqNo,
     spot: Option<Spot>,
     horizon_ms: u64,
-    /// Where the record that was passed last begins, in the view.
-    passed_at: usize,
 }
 
 /// A place in a segment.
@@ -82,11 +80,19 @@ struct Spot {
 /// A verified record in the view.
 #[derive(Clone, Copy, Debug)]
 struct Found {
-    /// Where its frame begins and ends, in the view.
+    /// Where its frame begins, in the view.
     start: usize,
-    end: usize,
+    payload_len: usize,
     seq: SeqNo,
     time_ms: u64,
+}
+
+impl Found {
+    /// Returns where its frame ends, in the view.
+    fn end(self) -> usize {
+        self.start
+            .saturating_add(frame::frame_bytes(self.payload_len))
+    }
 }
 
 impl Cursor {
@@ -105,7 +111,6 @@ impl Cursor {
             durable: durable_end,
             spot: None,
             horizon_ms,
-            passed_at: 0,
         };
         match start {
             Start::End => {}
@@ -140,22 +145,26 @@ impl Cursor {
     )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<RecordRef<'_>>, LogError> {
-        if !self.step() && !self.find()? {
-            return Ok(None);
-        }
-        let start = self.passed_at;
+        let passed = match self.step() {
+            Some(passed) => passed,
+            None => match self.find()? {
+                Some(passed) => passed,
+                None => return Ok(None),
+            },
+        };
         let record = self.spot.as_ref().map(|spot| {
-            let frame = spot.view.part(start..spot.offset);
-            let parts = frame.and_then(frame::parts);
-            debug_assert!(parts.is_some(), "what was passed lies in the view");
-            // Not an answer of its own, so that who only counts records need not look.
-            let (payload, time_ms) = parts.unwrap_or_default();
+            let start = passed.start.saturating_add(frame::FRAME_HEADER_BYTES);
+            let payload = spot
+                .view
+                .part(start..start.saturating_add(passed.payload_len));
+            debug_assert!(payload.is_some(), "what was passed lies in the view");
             RecordRef {
-                seq: SeqNo(self.next.0.saturating_sub(1)),
-                time: TimestampMs(time_ms),
-                payload,
+                seq: passed.seq,
+                time: TimestampMs(passed.time_ms),
+                // Not an answer of its own, so that who only counts records need not look.
+                payload: payload.unwrap_or_default(),
                 view: &spot.view,
-                start: start.saturating_add(frame::FRAME_HEADER_BYTES),
+                start,
             }
         });
         Ok(record)
@@ -163,39 +172,41 @@ impl Cursor {
 
     /// Passes the next record in the common case: it lies right at the place, is in memory and
     /// verifies. Everything else, errors too, is for [`Self::find`].
-    fn step(&mut self) -> bool {
-        let Some(spot) = &mut self.spot else {
-            return false;
-        };
+    ///
+    /// It becomes a part of the caller's loop: calling it cost a record of 100 bytes a tenth of its time.
+    #[inline]
+    fn step(&mut self) -> Option<Found> {
+        let spot = self.spot.as_mut()?;
         if self.next >= self.durable {
-            return false;
+            return None;
         }
-        let rest = spot.view.part(spot.offset..spot.at_hand);
-        let verified = rest.and_then(|rest| frame::verify(rest, self.next, &mut spot.hasher));
-        match verified {
-            Some((len, time_ms)) if time_ms >= self.horizon_ms => {
-                self.passed_at = spot.offset;
-                spot.offset = spot.offset.saturating_add(len);
-                self.next = self.next.plus(1);
-                spot.expect = Some(self.next);
-                true
-            }
-            _ => false,
+        let rest = spot.view.part(spot.offset..spot.at_hand)?;
+        let (payload_len, time_ms) = frame::verify(rest, self.next, &mut spot.hasher)?;
+        if time_ms < self.horizon_ms {
+            return None;
         }
+        let found = Found {
+            start: spot.offset,
+            payload_len,
+            seq: self.next,
+            time_ms,
+        };
+        self.next = spot.consume(found);
+        Some(found)
     }
 
-    /// Finds the next record wherever it is, and passes it; `false` if there is none yet.
+    /// Finds the next record wherever it is, and passes it; `None` if there is none yet.
     #[inline(never)]
-    fn find(&mut self) -> Result<bool, LogError> {
+    fn find(&mut self) -> Result<Option<Found>, LogError> {
         if let Some(spot) = &mut self.spot
             && spot.enter_group(self.next)
-            && self.step()
+            && let Some(found) = self.step()
         {
-            return Ok(true);
+            return Ok(Some(found));
         }
         let found = match self.advance() {
             Ok(Some(found)) => found,
-            Ok(None) => return Ok(false),
+            Ok(None) => return Ok(None),
             Err(error) => return Err(self.failed(error)),
         };
         if found.time_ms < self.horizon_ms {
@@ -204,11 +215,9 @@ impl Cursor {
             });
         }
         if let Some(spot) = &mut self.spot {
-            spot.consume(found);
+            self.next = spot.consume(found);
         }
-        self.next = found.seq.plus(1);
-        self.passed_at = found.start;
-        Ok(true)
+        Ok(Some(found))
     }
 
     /// Counts a failed read, and tells a segment that was deleted meanwhile from one that is broken.
@@ -264,9 +273,8 @@ impl Cursor {
             let found = self.advance()?;
             match found {
                 Some(found) if found.time_ms < time_ms => {
-                    self.next = found.seq.plus(1);
                     if let Some(spot) = &mut self.spot {
-                        spot.consume(found);
+                        self.next = spot.consume(found);
                     }
                 }
                 Some(found) => {
@@ -436,9 +444,13 @@ impl Spot {
             .saturating_add(u64::try_from(self.offset).unwrap_or(u64::MAX))
     }
 
-    fn consume(&mut self, found: Found) {
-        self.offset = found.end;
-        self.expect = Some(found.seq.plus(1));
+    /// Passes `found`; returns the sequence number that is expected next.
+    #[inline]
+    fn consume(&mut self, found: Found) -> SeqNo {
+        let next = found.seq.plus(1);
+        self.offset = found.end();
+        self.expect = Some(next);
+        next
     }
 
     /// Passes the header of a group that begins with the record `next`, if it is the next thing at the
@@ -478,7 +490,7 @@ impl Spot {
                 }
                 let found = Found {
                     start: at,
-                    end: at.saturating_add(frame.len),
+                    payload_len: frame.payload.len(),
                     seq: next,
                     time_ms: frame.time_ms,
                 };
@@ -577,7 +589,7 @@ impl Spot {
             }
             return Ok(Peek::Record(Found {
                 start: self.offset,
-                end: self.offset.saturating_add(frame.len),
+                payload_len: frame.payload.len(),
                 seq: frame.seq,
                 time_ms: frame.time_ms,
             }));
