@@ -12,6 +12,7 @@
 //! * [`sim`] is the simulated world.
 
 mod clock;
+mod defects;
 mod entropy;
 mod fs;
 mod real;

@@ -8,47 +8,8 @@
 #[cfg(all(feature = "defects", not(debug_assertions)))]
 compile_error!("the feature `defects` breaks the queue on purpose; it is for test builds only");
 
-/// Declares the defects with what is said of each, and its name on the command line.
-macro_rules! defects {
-    ($($(#[doc = $about:literal])+ $defect:ident = $name:literal,)+) => {
-        /// Something that the queue can be made to do wrong.
-        #[cfg_attr(
-            not(feature = "defects"),
-            expect(unreachable_pub, reason = "public where there is something to plant")
-        )]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[cfg_attr(
-            feature = "defects",
-            expect(clippy::exhaustive_enums, reason = "whoever plants them has an answer to each")
-        )]
-        #[repr(u8)]
-        pub enum Defect {
-            $($(#[doc = $about])+ $defect,)+
-        }
-
-        #[cfg(feature = "defects")]
-        impl Defect {
-            /// All defects.
-            pub const ALL: &[Self] = &[$(Self::$defect),+];
-
-            /// Returns the name of the defect.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$defect => $name,)+
-                }
-            }
-
-            /// Returns what is broken, and what it would cost.
-            pub fn about(self) -> &'static str {
-                match self {
-                    $(Self::$defect => concat!($($about),+).trim_start(),)+
-                }
-            }
-        }
-    };
-}
-
-defects! {
+mainstem_env::defects! {
+    of "the queue":
     /// An acknowledgement is answered and not written: after a crash the message comes back.
     AckNotWritten = "queue-ack-not-written",
     /// A delivery is handed out before it is written: what kills its consumers does so for ever.
@@ -78,57 +39,4 @@ defects! {
     DeadForgotten = "queue-dead-forgotten",
     /// Values are not kept with the state: after an opening they are gone.
     ValuesForgotten = "queue-values-forgotten",
-}
-
-#[cfg(feature = "defects")]
-pub(crate) use planting::is_planted;
-#[cfg(feature = "defects")]
-pub use planting::plant;
-
-/// Returns whether the defect is planted: never.
-#[cfg(not(feature = "defects"))]
-#[inline]
-pub(crate) const fn is_planted(_: Defect) -> bool {
-    false
-}
-
-#[cfg(feature = "defects")]
-mod planting {
-    use std::fmt;
-    use std::str::FromStr;
-    use std::sync::atomic::{AtomicU8, Ordering};
-
-    use super::Defect;
-
-    /// The defect that is planted, counted from 1; 0 is none.
-    static PLANTED: AtomicU8 = AtomicU8::new(0);
-
-    /// Plants `defect` in all queues of this process, in place of the one that was planted before.
-    pub fn plant(defect: Option<Defect>) {
-        PLANTED.store(defect.map_or(0, number), Ordering::SeqCst);
-    }
-
-    /// Returns whether the defect is planted.
-    pub(crate) fn is_planted(defect: Defect) -> bool {
-        PLANTED.load(Ordering::Relaxed) == number(defect)
-    }
-
-    const fn number(defect: Defect) -> u8 {
-        (defect as u8).saturating_add(1)
-    }
-
-    impl fmt::Display for Defect {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.name())
-        }
-    }
-
-    impl FromStr for Defect {
-        type Err = String;
-
-        fn from_str(name: &str) -> Result<Self, String> {
-            let found = Self::ALL.iter().find(|it| it.name() == name).copied();
-            found.ok_or_else(|| format!("`{name}` is no defect"))
-        }
-    }
 }

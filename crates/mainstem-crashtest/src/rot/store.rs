@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use mainstem_env::sim::{Choices, Sim, Strictness};
+use mainstem_env::sim::Sim;
 use mainstem_log::format::group_header::{GROUP_HEADER_BYTES, GroupHeader};
 use mainstem_log::format::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use mainstem_log::{AppendOptions, Batch, Engine, Shard, ShardName, ShardOptions};
@@ -94,10 +94,7 @@ impl Store {
                 sim.snapshot()
             }
             Ending::Killed => sim.process_crash(),
-            Ending::CutOff => {
-                let at = sim.op_count();
-                sim.power_loss(at, &mut Choices::drop_all(), Strictness::StrictPosix)
-            }
+            Ending::CutOff => sim.power_loss_now(),
         };
         drop(engine);
         Ok(Self {

@@ -106,6 +106,13 @@ impl Sim {
         self.successor(disk, SimRandom::new(before ^ choices.noise()))
     }
 
+    /// Returns the world after power failed now, with nothing on the disk that was not synced.
+    #[must_use]
+    pub fn power_loss_now(&self) -> Self {
+        let at = self.op_count();
+        self.power_loss(at, &mut Choices::drop_all(), Strictness::StrictPosix)
+    }
+
     /// Returns the world after the process ended without a word, and the machine went on: the disk
     /// looks the same, what was not synced still is not, the recorded history goes on, and nobody
     /// holds locks or files. This world stays as it is.

@@ -51,6 +51,21 @@ fn create(engine: &Engine, shards: usize) -> Vec<Shard> {
         .unwrap()
 }
 
+/// Returns an engine whose groups all go through the journal, with so many shards.
+fn created(seed: u64, shards: usize) -> (Sim, Engine, Vec<Shard>) {
+    let sim = Sim::new(seed);
+    let engine = open_journaling(&sim);
+    let shards = create(&engine, shards);
+    (sim, engine, shards)
+}
+
+/// As [`created`], and something in each shard.
+fn filled(seed: u64, shards: usize) -> (Sim, Engine, Vec<Shard>) {
+    let made = created(seed, shards);
+    fill(&made.2);
+    made
+}
+
 /// Appends to each of the shards in turn.
 fn fill(shards: &[Shard]) {
     for number in 0..RECORDS {
@@ -60,11 +75,15 @@ fn fill(shards: &[Shard]) {
     }
 }
 
+fn shard_of(engine: &Engine, at: usize) -> Shard {
+    engine
+        .shard(&name(&format!("s{at}")), small_segments())
+        .unwrap()
+}
+
 fn check(engine: &Engine, shards: usize) {
     for at in 0..shards {
-        let shard = engine
-            .shard(&name(&format!("s{at}")), small_segments())
-            .unwrap();
+        let shard = shard_of(engine, at);
         assert!(shard.refusal().is_none(), "{:?}", shard.refusal());
         let expected: Vec<_> = (0..RECORDS).map(|it| (it, payload(at, it))).collect();
         assert_eq!(read_all(&shard), expected, "shard {at}");
@@ -73,9 +92,7 @@ fn check(engine: &Engine, shards: usize) {
 
 #[test]
 fn one_sync_a_group_and_none_of_the_segments() {
-    let sim = Sim::new(1);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 3);
+    let (sim, engine, shards) = created(1, 3);
     append(&shards[0], b"creates the journal").unwrap();
     let before = sim.calls(OpKind::SyncData);
     for shard in &shards {
@@ -120,10 +137,7 @@ fn the_index_is_written_now_and_then_and_a_crash_costs_no_more_than_reading_that
 
 #[test]
 fn it_is_gone_after_an_orderly_close_and_after_a_rest() {
-    let sim = Sim::new(2);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 2);
-    fill(&shards);
+    let (sim, engine, shards) = filled(2, 2);
     assert!(is_there(&sim));
     engine.maintain();
     sim.advance(Duration::from_mins(1));
@@ -134,14 +148,10 @@ fn it_is_gone_after_an_orderly_close_and_after_a_rest() {
     assert!(is_there(&sim));
     engine.close().unwrap();
     assert!(!is_there(&sim), "{:?}", sim.files());
-    let mut lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let mut lost = sim.power_loss_now();
     lost.set_published_check(|_| true);
     let engine = open_sim(&lost);
-    let shard = engine.shard(&name("s0"), small_segments()).unwrap();
+    let shard = shard_of(&engine, 0);
     assert_eq!(read_all(&shard).len(), 6);
     assert_eq!(
         shard.metrics().recovered_bytes,
@@ -154,9 +164,7 @@ fn it_is_gone_after_an_orderly_close_and_after_a_rest() {
 
 #[test]
 fn a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged() {
-    let sim = Sim::new(3);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 2);
+    let (sim, _engine, shards) = created(3, 2);
     let mut acknowledged = Vec::new();
     for number in 0..RECORDS {
         for (at, shard) in shards.iter().enumerate() {
@@ -196,9 +204,7 @@ fn a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged() {
 /// its bounds.
 #[test]
 fn it_is_tidied_while_it_is_used() {
-    let sim = Sim::new(4);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 2);
+    let (sim, engine, shards) = created(4, 2);
     for round in 0..200 {
         append(&shards[0], &[b'x'; 400]).unwrap();
         if round == 0 {
@@ -215,11 +221,7 @@ fn it_is_tidied_while_it_is_used() {
         // A segment, its index, and as many again on their way out.
         assert!(stored <= 8, "{stored} files in round {round}");
     }
-    let lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let lost = sim.power_loss_now();
     let engine = open_sim(&lost);
     let [often, once] = ["s0", "s1"].map(|it| engine.shard(&name(it), small_segments()).unwrap());
     assert_eq!(read_all(&often).len(), 200);
@@ -229,9 +231,7 @@ fn it_is_tidied_while_it_is_used() {
 /// Nobody tidies here: when the journal is full, segments are synced as ever.
 #[test]
 fn a_full_journal_is_passed_by() {
-    let sim = Sim::new(5);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 1);
+    let (_sim, engine, shards) = created(5, 1);
     for _ in 0..300 {
         append(&shards[0], &[b'x'; 400]).unwrap();
     }
@@ -244,9 +244,7 @@ fn a_full_journal_is_passed_by() {
 
 #[test]
 fn large_groups_have_a_sync_of_their_own() {
-    let sim = Sim::new(6);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 1);
+    let (_sim, engine, shards) = created(6, 1);
     append(&shards[0], &[b'x'; 1000]).unwrap();
     assert_eq!(engine.metrics().journaled_groups, 1);
     let large = engine
@@ -260,10 +258,7 @@ fn large_groups_have_a_sync_of_their_own() {
 /// stays there.
 #[test]
 fn a_failed_sync_in_the_background_poisons_and_the_journal_keeps_what_it_has() {
-    let sim = Sim::new(7);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 2);
-    fill(&shards);
+    let (sim, engine, shards) = filled(7, 2);
     let fault = Fault::for_ever(OpKind::SyncData, 1, std::io::ErrorKind::Other);
     sim.fail(fault.on_path("shards/s0"));
     sim.advance(Duration::from_mins(1));
@@ -276,15 +271,11 @@ fn a_failed_sync_in_the_background_poisons_and_the_journal_keeps_what_it_has() {
     let _shards_cannot_all_be_vouched_for = engine.close();
     assert!(is_there(&sim), "{:?}", sim.files());
     sim.clear_faults();
-    let lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let lost = sim.power_loss_now();
     let engine = open_sim(&lost);
-    let shard = engine.shard(&name("s0"), small_segments()).unwrap();
+    let shard = shard_of(&engine, 0);
     assert_eq!(read_all(&shard).len(), 5);
-    let shard = engine.shard(&name("s1"), small_segments()).unwrap();
+    let shard = shard_of(&engine, 1);
     assert_eq!(read_all(&shard).len(), 6);
     assert!(!is_there(&lost));
 }
@@ -337,15 +328,8 @@ fn a_shard_that_was_made_anew_gets_nothing_of_its_forerunner() {
 
 #[test]
 fn damage_is_told_and_never_served_and_can_be_set_aside() {
-    let sim = Sim::new(10);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 2);
-    fill(&shards);
-    let lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let (sim, _engine, _shards) = filled(10, 2);
+    let lost = sim.power_loss_now();
     let segment = PathBuf::from(JOURNAL).join("00000000000000000000.seg");
     // In the fourth group or so, long before the last one.
     lost.flip_bit(&segment, 8 * 600).unwrap();
@@ -364,9 +348,7 @@ fn damage_is_told_and_never_served_and_can_be_set_aside() {
     let engine = open_sim(&lost);
     let mut found = 0;
     for at in 0..2 {
-        let shard = engine
-            .shard(&name(&format!("s{at}")), small_segments())
-            .unwrap();
+        let shard = shard_of(&engine, at);
         for (number, bytes) in read_all(&shard) {
             assert_eq!(bytes, payload(at, number));
             found += 1;
@@ -379,15 +361,8 @@ fn damage_is_told_and_never_served_and_can_be_set_aside() {
 /// power cut tore, as in any log.
 #[test]
 fn no_change_of_a_byte_goes_unnoticed() {
-    let sim = Sim::new(12);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 2);
-    fill(&shards);
-    let lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let (sim, _engine, _shards) = filled(12, 2);
+    let lost = sim.power_loss_now();
     let segment = PathBuf::from(JOURNAL).join("00000000000000000000.seg");
     let bytes = lost.read_file(&segment).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
@@ -494,11 +469,7 @@ fn a_sync_that_fails_during_a_close_is_not_made_up_for() {
 const LARGE: [u8; 3000] = [b'x'; 3000];
 
 fn check_after_power_cut(sim: &Sim) {
-    let lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let lost = sim.power_loss_now();
     let engine = open_sim(&lost);
     let shard = engine.shard(&name("s0"), ShardOptions::default()).unwrap();
     assert!(shard.refusal().is_none(), "{:?}", shard.refusal());
@@ -525,9 +496,7 @@ fn it_stays_within_its_bounds() {
 
 #[test]
 fn the_last_descriptor_is_for_the_segment() {
-    let sim = Sim::new(16);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 1);
+    let (sim, engine, shards) = created(16, 1);
     append(&shards[0], b"one").unwrap();
     for _ in 0..3 {
         sim.advance(Duration::from_mins(1));
@@ -540,15 +509,8 @@ fn the_last_descriptor_is_for_the_segment() {
 
 #[test]
 fn whoever_looks_offline_sees_what_the_journal_has() {
-    let sim = Sim::new(11);
-    let engine = open_journaling(&sim);
-    let shards = create(&engine, 1);
-    fill(&shards);
-    let lost = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let (sim, _engine, _shards) = filled(11, 1);
+    let lost = sim.power_loss_now();
     let offline = Offline::open(&lost.env(), Path::new(DIR)).unwrap();
     let reports = offline.verify(&name("s0"), &mut |_| ()).unwrap();
     assert_eq!(reports.iter().map(|it| it.records).sum::<u64>(), RECORDS);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mainstem_env::sim::{Choices, Sim, Strictness};
+use mainstem_env::sim::Sim;
 use mainstem_log::format::checksum::FrameHasher;
 use mainstem_log::format::{frame, segment_header::SegmentHeader};
 use mainstem_log::{LogError, Offline, SeqNo, Start};
@@ -173,8 +173,7 @@ fn a_synced_index_has_a_durable_name() {
     let (sim, engine) = filled();
     let active = segments(&sim).pop().unwrap();
     engine.close().unwrap();
-    let at = sim.op_count();
-    let cut = sim.power_loss(at, &mut Choices::drop_all(), Strictness::StrictPosix);
+    let cut = sim.power_loss_now();
     let index = active.with_extension("idx");
     assert!(sim.files().contains(&index), "a close syncs the index");
     assert!(cut.files().contains(&index));

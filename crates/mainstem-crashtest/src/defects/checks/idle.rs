@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainstem_env::sim::{Choices, Sim, Strictness};
+use mainstem_env::sim::Sim;
 
 use super::kit::{
     Check, RECORDS, Tries, create, damage, fill, name, open, options, segments, told,
@@ -78,11 +78,7 @@ fn idle(tries: &Tries) -> Result<(), String> {
         .append_one(b"again")
         .map_err(|error| format!("an append after a rest: {error:?}"))?;
     tries.add(1);
-    let cut = sim.power_loss(
-        sim.op_count(),
-        &mut Choices::drop_all(),
-        Strictness::StrictPosix,
-    );
+    let cut = sim.power_loss_now();
     let engine = open(&cut.env()).map_err(told)?;
     let shard = engine.shard(&name("a")?, large).map_err(told)?;
     // The space ahead is looked at in any case, and what the index covers is not.

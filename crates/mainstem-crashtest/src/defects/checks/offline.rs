@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mainstem_env::sim::{Choices, Sim, Strictness};
+use mainstem_env::sim::Sim;
 use mainstem_log::{Offline, SegmentReport, Start};
 
 use super::kit::{
@@ -88,8 +88,7 @@ fn repair(tries: &Tries) -> Result<(), String> {
             offline.repair(&name("a")?, &cuts).map_err(told)?;
             drop(offline);
             tries.add(1);
-            let (at, mut drop_all) = (sim.op_count(), Choices::drop_all());
-            let cut = sim.power_loss(at, &mut drop_all, Strictness::StrictPosix);
+            let cut = sim.power_loss_now();
             let is_copied = cut.files().iter().any(|file| {
                 file.extension().is_some_and(|it| it == "damaged")
                     && cut.read_file(file).is_ok_and(|bytes| bytes == damaged)
