@@ -10,6 +10,7 @@
 
 pub mod floor;
 pub mod hot_paths;
+pub mod in_flight;
 pub mod machine;
 pub mod producers;
 pub mod table;

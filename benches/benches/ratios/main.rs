@@ -13,10 +13,12 @@ mod batches;
 mod closed;
 mod cold;
 mod deleting;
+mod load;
 mod options;
 mod points;
 mod reopen;
 mod replay;
+mod server;
 mod serving;
 mod shards;
 
@@ -48,6 +50,7 @@ fn main() -> Result<()> {
     reopen::measure(&workplace, &options)?;
     closed::measure(&workplace, &options)?;
     serving::measure(&workplace, &options)?;
+    load::measure(&workplace, &options)?;
     deleting::measure(&workplace, &options)?;
     shards::measure(&workplace, &options)?;
     Ok(())

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use mainstem_benches::producers;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
+use mainstem_benches::{in_flight, producers};
 use mainstem_env::Env;
-use mainstem_log::{Engine, EngineOptions, Shard, ShardName, ShardOptions};
+use mainstem_log::{AppendOptions, Batch, Engine, EngineOptions, Shard, ShardName, ShardOptions};
 
 use crate::options::Options;
 
@@ -26,7 +26,8 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A producer for each of many shards, against as many producers for one.
+/// One record under way in each of many shards, against as many in one: by a thread for each, and by
+/// futures.
 fn active(workplace: &Workplace, options: &Options) -> Result<()> {
     let corner = workplace.corner()?;
     let opened = workplace::open(&corner.path().join("one"))?;
@@ -36,8 +37,7 @@ fn active(workplace: &Workplace, options: &Options) -> Result<()> {
         EngineOptions::default(),
     )?;
     let shards = create(&engine, 0..ACTIVE)?;
-    let mut series = Series::default();
-    for round in 0..=options.rounds {
+    let by_threads = || -> Result<(f64, f64)> {
         let many = producers::run_each(ACTIVE, options.round, |producer| {
             let shard = shards.get(producer).context("no such shard")?;
             shard.append_one(&PAYLOAD)?;
@@ -46,15 +46,43 @@ fn active(workplace: &Workplace, options: &Options) -> Result<()> {
         let one = producers::run(ACTIVE, options.round, || {
             opened.shard.append_one(&PAYLOAD).map(drop)
         })?;
-        // In the first one, files are created and small.
-        if round > 0 {
-            series.push(many.rate(), one.rate());
-        }
-    }
-    let what = format!("active-shards {ACTIVE}, one record each");
-    println!("{}", series.row(what, "records/s", Goal::AtLeast(0.7)));
+        Ok((many.rate(), one.rate()))
+    };
+    let by_futures = || -> Result<(f64, f64)> {
+        let append = |shard: &Shard| {
+            let mut batch = Batch::new();
+            let pushed = batch.push(&PAYLOAD);
+            let append = shard.append_async(batch, AppendOptions::default());
+            async move {
+                pushed?;
+                append.await
+            }
+        };
+        let many = in_flight::run(ACTIVE, options.round, |number| {
+            append(shards.get(number).unwrap_or(&opened.shard))
+        })?;
+        let one = in_flight::run(ACTIVE, options.round, |_| append(&opened.shard))?;
+        Ok((many, one))
+    };
+    in_rounds(options, "one record each", by_threads)?;
+    in_rounds(options, "by futures", by_futures)?;
     opened.engine.close()?;
     engine.close()?;
+    Ok(())
+}
+
+/// Prints what `measure` says of many shards and of one.
+fn in_rounds(options: &Options, way: &str, measure: impl Fn() -> Result<(f64, f64)>) -> Result<()> {
+    let mut series = Series::default();
+    for round in 0..=options.rounds {
+        let (many, one) = measure()?;
+        // In the first one, files are created and small.
+        if round > 0 {
+            series.push(many, one);
+        }
+    }
+    let what = format!("active-shards {ACTIVE}, {way}");
+    println!("{}", series.row(what, "records/s", Goal::AtLeast(0.7)));
     Ok(())
 }
 
