@@ -48,9 +48,10 @@ impl<'a> JournalEntry<'a> {
         }
     }
 
-    /// Returns the group as it lies in its segment.
-    pub fn group(&self) -> Vec<u8> {
-        [&MARKER, self.unmarked].concat()
+    /// Appends the group to `buffer`, as it lies in its segment.
+    pub fn group_into(&self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&MARKER);
+        buffer.extend_from_slice(self.unmarked);
     }
 
     /// Replaces what is in `buffer` by the entry's bytes.
@@ -92,8 +93,9 @@ mod tests {
     fn an_entry_reads_back_and_what_is_cut_short_does_not() {
         let group = b"GRP1 and so on";
         let entry = JournalEntry::new("orders", SeqNo(7), Salt(u64::MAX - 1), 4096, group);
-        assert_eq!(entry.group(), group);
         let mut bytes = vec![1, 2, 3];
+        entry.group_into(&mut bytes);
+        assert_eq!(bytes.split_off(3), group);
         entry.encode_into(&mut bytes);
         assert_eq!(JournalEntry::decode(&bytes), Some(entry));
         let head = JOURNAL_ENTRY_BYTES + entry.shard.len();

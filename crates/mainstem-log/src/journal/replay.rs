@@ -14,6 +14,7 @@ use crate::engine::remove_leaving;
 use crate::error::LogError;
 use crate::files::Files;
 use crate::format::checksum::Salt;
+use crate::format::group_header::GroupHeader;
 use crate::format::journal_entry::JournalEntry;
 use crate::format::segment_header::{HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::format::{ALIGNMENT, names};
@@ -95,17 +96,23 @@ pub(crate) fn set_aside(files: &Arc<Files>, data_dir: &Path) -> Result<Replayed,
 
 fn write_all(files: &Files, data_dir: &Path, groups: &Groups) -> Result<Replayed, LogError> {
     let mut replayed = Replayed::default();
-    for ((shard, base), entries) in groups {
+    for (shard, segments) in groups {
         let dir = data_dir.join(names::SHARDS).join(shard);
-        let written = write(files, &dir, SeqNo(*base), entries)?;
-        replayed.groups = replayed.groups.saturating_add(written);
-        replayed.segments = replayed.segments.saturating_add(u64::from(written > 0));
+        for (base, entries) in segments {
+            let written = write(files, &dir, *base, entries)?;
+            replayed.groups = replayed.groups.saturating_add(written);
+            replayed.segments = replayed.segments.saturating_add(u64::from(written > 0));
+        }
     }
     Ok(replayed)
 }
 
-/// The entries of each segment, in order.
-type Groups = BTreeMap<(String, u64), Vec<Record>>;
+/// The entries of each shard, by segment, in order.
+type Groups = BTreeMap<String, BTreeMap<SeqNo, Vec<Record>>>;
+
+/// The most that is written to a segment at a time, in bytes, unless a single group is larger. A group in a
+/// journal is short, and most lie end to end.
+const RUN_BYTES_MAX: usize = 1 << 20;
 
 /// Reads the journal in `dir`, which is recovered as any shard is, up to its end or to what is damaged.
 fn read(files: &Arc<Files>, dir: &Path) -> Result<(Groups, Option<LogError>), LogError> {
@@ -139,16 +146,25 @@ fn collect(log: &Shard, dir: &Path, groups: &mut Groups) -> Result<(), LogError>
     let mut cursor = log.cursor(Start::Oldest)?;
     while let Some(record) = cursor.next()? {
         let record = record.keep();
-        let entry = JournalEntry::decode(record.payload());
-        let entry = entry.filter(|entry| ShardName::new(entry.shard).is_ok());
-        let Some(entry) = entry else {
-            let what = format!("record {} is no entry of a commit journal", record.seq());
-            return Err(LogError::corrupt(dir, 0, what));
+        let Some(entry) = JournalEntry::decode(record.payload()) else {
+            return Err(no_entry(dir, &record));
         };
-        let segment = (entry.shard.to_owned(), entry.base.0);
-        groups.entry(segment).or_default().push(record);
+        let base = entry.base;
+        let segments = match groups.get_mut(entry.shard) {
+            Some(segments) => segments,
+            None if ShardName::new(entry.shard).is_ok() => {
+                groups.entry(entry.shard.to_owned()).or_default()
+            }
+            None => return Err(no_entry(dir, &record)),
+        };
+        segments.entry(base).or_default().push(record);
     }
     Ok(())
+}
+
+fn no_entry(dir: &Path, record: &Record) -> LogError {
+    let what = format!("record {} is no entry of a commit journal", record.seq());
+    LogError::corrupt(dir, 0, what)
 }
 
 /// Writes `entries` to the segment `base` of the shard in `dir` and makes them durable; returns how many
@@ -186,26 +202,31 @@ fn write(files: &Files, dir: &Path, base: SeqNo, entries: &[Record]) -> Result<u
         .and_then(|record| JournalEntry::decode(record.payload()));
     let salt = header.map(|header| header.salt);
     let salt = salt.or(newest.map(|entry| entry.salt));
-    let mut written = 0_u64;
-    let mut end = 0;
+    let mut target = Target {
+        file: &*file,
+        path: &path,
+        written: 0,
+        end: 0,
+        is_another_history: false,
+    };
+    let mut run = Run::default();
     for record in entries {
         let Some(entry) = JournalEntry::decode(record.payload()) else {
             continue;
         };
-        let group = entry.group();
-        let is_stale = salt != Some(entry.salt);
-        let position = u64::from(entry.position);
-        if is_stale || holds_another_group(&*file, &path, &entry, &group)? {
+        if salt != Some(entry.salt) {
             continue;
         }
-        // Also where it is there already: it may be so in memory only, and marked clean by a sync that
-        // failed.
-        file.write_all_at(&group, position)
-            .map_err(|error| not_written(&path, error))?;
-        let len = u64::try_from(group.len()).unwrap_or(u64::MAX);
-        end = position.saturating_add(len).max(end);
-        written = written.saturating_add(1);
+        if !run.is_followed_by(&entry) {
+            target.take_over(&run, entry.salt)?;
+            run.begin_anew();
+        }
+        run.push(&entry);
     }
+    if let Some(salt) = salt {
+        target.take_over(&run, salt)?;
+    }
+    let Target { written, end, .. } = target;
     if written == 0 || is_planted(Defect::ReplayNotSynced) {
         return Ok(written);
     }
@@ -232,47 +253,111 @@ fn not_written(path: &Path, error: std::io::Error) -> LogError {
     }
 }
 
-/// Returns whether a whole group lies where `entry` belongs and is not the one in it, `group`.
-fn holds_another_group(
-    file: &dyn File,
-    path: &Path,
-    entry: &JournalEntry<'_>,
-    group: &[u8],
-) -> Result<bool, LogError> {
-    let mut there = vec![0; group.len()];
-    let position = u64::from(entry.position);
-    let read = file
-        .read_at(&mut there, position)
-        .map_err(LogError::io("read", path))?;
-    if read == there.len() && there == group {
-        return Ok(false);
-    }
-    let len = file.len().map_err(LogError::io("measure", path))?;
-    holds_a_group(file, path, entry.salt, position, len)
+/// Groups that lie end to end in a segment.
+#[derive(Debug, Default)]
+struct Run {
+    /// Where the first of them begins.
+    position: u64,
+    bytes: Vec<u8>,
+    /// Where each of them ends, in `bytes`.
+    ends: Vec<usize>,
 }
 
-/// Returns whether a whole group lies at `position`, whatever it follows.
-fn holds_a_group(
-    file: &dyn File,
-    path: &Path,
-    salt: Salt,
-    position: u64,
+impl Run {
+    /// Returns whether `entry` belongs right behind the run, and may be written with it.
+    fn is_followed_by(&self, entry: &JournalEntry<'_>) -> bool {
+        let len = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+        let is_next = u64::from(entry.position) == self.position.saturating_add(len);
+        self.bytes.is_empty() || (is_next && self.bytes.len() < RUN_BYTES_MAX)
+    }
+
+    fn push(&mut self, entry: &JournalEntry<'_>) {
+        if self.bytes.is_empty() {
+            self.position = u64::from(entry.position);
+        }
+        entry.group_into(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Returns the position in the segment of byte `at` of the run.
+    fn position_of(&self, at: usize) -> u64 {
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        self.position.saturating_add(at)
+    }
+
+    fn begin_anew(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+/// The segment that groups are taken over to, one after the other.
+#[derive(Debug)]
+struct Target<'a> {
+    file: &'a dyn File,
+    path: &'a Path,
+    /// How many were written.
+    written: u64,
+    /// Where the last of them ends.
     end: u64,
-) -> Result<bool, LogError> {
-    let mut block = [0; crate::format::group_header::GROUP_HEADER_BYTES];
-    let read = file
-        .read_at(&mut block, position)
-        .map_err(LogError::io("read", path))?;
-    let header = block
-        .get(..read)
-        .and_then(|block| crate::format::group_header::GroupHeader::decode(block, salt));
-    let Some(header) = header else {
-        return Ok(false);
-    };
-    let expect = Expect {
-        first: header.first,
-        chain: None,
-    };
-    let mut walker = Walker::new(file, path, salt, end, Place { position, expect });
-    Ok(walker.next_group(None)?.is_ok())
+    /// A whole group was found in the place of one that is not the same. The segment went on without the
+    /// journal, so nothing behind belongs here either.
+    is_another_history: bool,
+}
+
+impl Target<'_> {
+    /// Writes the groups of `run`, up to the first in whose place there is another whole one.
+    ///
+    /// Also what is there already is written: it may be so in memory only, and marked clean by a sync that
+    /// failed.
+    fn take_over(&mut self, run: &Run, salt: Salt) -> Result<(), LogError> {
+        if self.is_another_history || run.bytes.is_empty() {
+            return Ok(());
+        }
+        let mut there = vec![0; run.bytes.len()];
+        let read = self
+            .file
+            .read_at(&mut there, run.position)
+            .map_err(LogError::io("read", self.path))?;
+        there.truncate(read);
+        let (mut upto, mut groups) = (0, 0_u64);
+        for end in &run.ends {
+            let is_there = there.get(upto..*end) == run.bytes.get(upto..*end);
+            if !is_there && self.holds_a_group(there.get(upto..), salt, run.position_of(upto))? {
+                self.is_another_history = true;
+                break;
+            }
+            upto = *end;
+            groups = groups.saturating_add(1);
+        }
+        if let Some(bytes) = run.bytes.get(..upto).filter(|bytes| !bytes.is_empty()) {
+            let written = self.file.write_all_at(bytes, run.position);
+            written.map_err(|error| not_written(self.path, error))?;
+            self.end = run.position_of(upto).max(self.end);
+            self.written = self.written.saturating_add(groups);
+        }
+        Ok(())
+    }
+
+    /// Returns whether a whole group lies at `position`, where there is `there`, whatever it follows.
+    fn holds_a_group(
+        &self,
+        there: Option<&[u8]>,
+        salt: Salt,
+        position: u64,
+    ) -> Result<bool, LogError> {
+        let Some(header) = there.and_then(|there| GroupHeader::decode(there, salt)) else {
+            return Ok(false);
+        };
+        let expect = Expect {
+            first: header.first,
+            chain: None,
+        };
+        let len = self
+            .file
+            .len()
+            .map_err(LogError::io("measure", self.path))?;
+        let mut walker = Walker::new(self.file, self.path, salt, len, Place { position, expect });
+        Ok(walker.next_group(None)?.is_ok())
+    }
 }

@@ -529,20 +529,21 @@ fn a_stale_journal_does_not_overwrite_what_was_appended_since() {
     copy(&one, &other);
     let engine = Engine::open(&Env::real(), &one, journaling(64 << 10)).unwrap();
     let shard = engine.shard(&name("s"), small_segments()).unwrap();
-    append(&shard, b"what the journal has").unwrap();
-    assert_eq!(engine.metrics().journaled_groups, 1);
+    for _ in 0..3 {
+        append(&shard, b"what the journal has").unwrap();
+    }
+    assert_eq!(engine.metrics().journaled_groups, 3);
     let engine_of_other = Engine::open(&Env::real(), &other, engine_options()).unwrap();
     let shard_of_other = engine_of_other.shard(&name("s"), small_segments()).unwrap();
-    append(&shard_of_other, b"what the shard has").unwrap();
+    // Longer, so that the places of the journal's later groups lie within it.
+    let what_the_shard_has = b"what the shard has ".repeat(20);
+    append(&shard_of_other, &what_the_shard_has).unwrap();
     engine_of_other.close().unwrap();
     copy(&one.join("journal"), &other.join("journal"));
     let engine_of_other = Engine::open(&Env::real(), &other, engine_options()).unwrap();
     let shard_of_other = engine_of_other.shard(&name("s"), small_segments()).unwrap();
-    let expected = [b"before".to_vec(), b"what the shard has".to_vec()];
-    assert_eq!(
-        read_all(&shard_of_other),
-        [(0, expected[0].clone()), (1, expected[1].clone())]
-    );
+    let expected = [(0, b"before".to_vec()), (1, what_the_shard_has)];
+    assert_eq!(read_all(&shard_of_other), expected);
     assert!(!other.join("journal").exists());
 }
 
