@@ -98,7 +98,10 @@ impl Engine {
         );
         let shared = Shared {
             files,
-            pool: Arc::new(SyncPool::new(options.sync_threads_max)),
+            pool: Arc::new(SyncPool::new(
+                options.sync_threads_max,
+                options.journal.commits_min,
+            )),
             budget: Arc::new(Budget::new(options.queued_bytes_max)),
             fate,
             on_poison: options.on_poison.clone(),

@@ -103,6 +103,7 @@ pub(crate) struct ShardState {
     pub(crate) watermark: Arc<Watermark>,
     pub(crate) counters: Arc<ShardCounters>,
     fate: Arc<EngineFate>,
+    journal: Option<Arc<Journal>>,
     /// Counts uses, for maintenance to tell an idle shard.
     uses: AtomicU64,
     pinned: Mutex<Vec<(mainstem_env::Holders, u64)>>,
@@ -266,6 +267,7 @@ impl ShardState {
                 watermark,
                 counters,
                 fate: Arc::clone(&shared.fate),
+                journal: shared.journal.clone(),
                 uses: AtomicU64::new(0),
                 pinned: Mutex::new(Vec::new()),
                 trimming: Mutex::default(),
@@ -359,6 +361,16 @@ impl ShardState {
     /// Appends one record, as the engine does to the logs that are its own.
     pub(crate) fn append_bytes(&self, payload: &[u8]) -> Result<Appended, LogError> {
         self.append(Source::one(payload)?, AppendOptions::default(), true)
+    }
+
+    /// Appends a batch and blocks until its fate is known.
+    pub(crate) fn append_batch(&self, batch: &Batch) -> Result<Appended, LogError> {
+        self.append(Source::Batch(batch), AppendOptions::default(), true)
+    }
+
+    /// Returns the commit journal of the engine; none for the journal itself.
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.as_ref()
     }
 
     fn append(

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::journal::joint;
 use crate::segment::prewrite::Filling;
 use crate::shard::ShardState;
 use crate::sync::{Condvar, Mutex};
@@ -11,8 +12,11 @@ use crate::sync::{Condvar, Mutex};
 /// What a thread of the pool is asked to do.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// Lead the commit of a shard's pending group. There is at most one for each shard.
+    /// Lead the commit of a shard's pending group, by itself or together with others. There is at most one for
+    /// each shard.
     Lead(Arc<ShardState>),
+    /// Lead the commit of a shard's pending group by itself.
+    LeadAlone(Arc<ShardState>),
     /// Fill a range with zeros. There is at most one for each shard.
     Prewrite(Filling),
 }
@@ -20,16 +24,21 @@ pub(crate) enum Job {
 impl Job {
     fn run(self) {
         match self {
-            Self::Lead(shard) => shard.committer.lead(),
+            Self::Lead(shard) | Self::LeadAlone(shard) => shard.committer.lead(),
             Self::Prewrite(filling) => filling.fill(),
         }
     }
 }
 
-/// A small pool of threads; each takes the next job.
+/// The most leads that a thread takes together.
+const LEADS_MAX: usize = 128;
+
+/// A small pool of threads; each takes the next job, or many.
 #[derive(Debug)]
 pub(crate) struct SyncPool {
     threads_max: usize,
+    /// From how many leads on one thread takes them together; 0 means never.
+    together_min: usize,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -46,9 +55,10 @@ struct State {
 }
 
 impl SyncPool {
-    pub(crate) fn new(threads_max: usize) -> Self {
+    pub(crate) fn new(threads_max: usize, together_min: usize) -> Self {
         Self {
             threads_max,
+            together_min,
             state: Mutex::new(State::default()),
             work: Condvar::new(),
         }
@@ -61,7 +71,12 @@ impl SyncPool {
     /// Has a thread do `job`.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) {
         let mut state = self.state.lock();
+        let joins = matches!(job, Job::Lead(_)) && self.together_min > 0;
         state.queue.push_back(job);
+        // Whoever comes for those before it takes it, too.
+        if joins && state.queue.len() > self.together_min {
+            return;
+        }
         if state.idle >= state.queue.len() {
             drop(state);
             self.work.notify_one();
@@ -104,13 +119,41 @@ impl SyncPool {
         }
     }
 
-    fn run(&self) {
+    /// Takes the leads at the head of the queue, which `job` was taken from, if there are enough to take them
+    /// together; the first of them is `job`.
+    fn leads(&self, job: &Job, state: &mut State) -> Vec<Arc<ShardState>> {
+        let mut leads = Vec::new();
+        let Job::Lead(first) = job else { return leads };
+        let rest = state.queue.iter().take(LEADS_MAX.saturating_sub(1));
+        let rest = rest.take_while(|job| matches!(job, Job::Lead(_))).count();
+        if self.together_min == 0 || rest.saturating_add(1) < self.together_min {
+            return leads;
+        }
+        leads.push(Arc::clone(first));
+        leads.extend(state.queue.drain(..rest).filter_map(|job| match job {
+            Job::Lead(shard) => Some(shard),
+            Job::LeadAlone(_) | Job::Prewrite(_) => None,
+        }));
+        leads
+    }
+
+    fn run(self: &Arc<Self>) {
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.queue.pop_front() {
+                let leads = self.leads(&job, &mut state);
+                // Others may have been left to this thread alone.
+                if !leads.is_empty() && !state.queue.is_empty() && state.idle > 0 {
+                    self.work.notify_one();
+                }
                 drop(state);
                 // A panic has poisoned the shard by the time it arrives here; the thread goes on.
-                let run = std::panic::AssertUnwindSafe(|| job.run());
+                let run = std::panic::AssertUnwindSafe(|| match &*leads {
+                    [] => job.run(),
+                    leads => joint::lead(leads, |shard| {
+                        self.submit(Job::LeadAlone(Arc::clone(shard)));
+                    }),
+                });
                 if std::panic::catch_unwind(run).is_err() {
                     tracing::error!("a thread that syncs panicked");
                 }

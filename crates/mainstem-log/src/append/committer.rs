@@ -238,7 +238,42 @@ impl<S: CommitSink> Committer<S> {
             Some(group) => self.sink.lock().commit(group).err(),
             None => None,
         };
-        let group = guard.disarm();
+        self.conclude(guard.disarm(), failure);
+    }
+
+    /// Begins to commit the first pending group, as `write` does it: if that returns a value, the group is
+    /// written and no more. The caller has the lead.
+    pub(crate) fn begin<T>(
+        &self,
+        write: impl FnOnce(&mut S, &mut Group) -> Result<Option<T>, CommitFailure>,
+    ) -> Beginning<'_, S, T> {
+        let mut guard = LeadGuard {
+            committer: self,
+            group: None,
+        };
+        guard.group = self.core.lock().pending.pop_front();
+        let written = match &mut guard.group {
+            Some(group) => write(&mut self.sink.lock(), group),
+            None => Ok(None),
+        };
+        match written {
+            Ok(Some(written)) => Beginning::Begun(Begun(guard), written),
+            Ok(None) => {
+                let group = guard.disarm();
+                if let Some(group) = group {
+                    self.core.lock().pending.push_front(group);
+                }
+                Beginning::Alone
+            }
+            Err(failure) => {
+                self.conclude(guard.disarm(), Some(failure));
+                Beginning::Over
+            }
+        }
+    }
+
+    /// Ends the commit of `group`, and passes on the lead.
+    fn conclude(&self, group: Option<Group>, failure: Option<CommitFailure>) {
         match failure {
             None => {
                 if is_planted(Defect::NextGroupReleased)
@@ -413,7 +448,39 @@ fn poisoned_by(error: &LogError) -> LogError {
     }
 }
 
+/// What became of the beginning of a commit.
+#[derive(Debug)]
+pub(crate) enum Beginning<'a, S: CommitSink, T> {
+    /// The group is written.
+    Begun(Begun<'a, S>, T),
+    /// It has to be led by itself. The lead is still the caller's.
+    Alone,
+    /// It failed, and the lead was passed on.
+    Over,
+}
+
+/// The lead of a shard whose group is written.
+#[derive(Debug)]
+pub(crate) struct Begun<'a, S: CommitSink>(LeadGuard<'a, S>);
+
+impl<S: CommitSink> Begun<'_, S> {
+    /// Ends the commit as `finish` does it.
+    pub(crate) fn finish(
+        self,
+        finish: impl FnOnce(&mut S, &mut Group) -> Result<(), CommitFailure>,
+    ) {
+        let mut guard = self.0;
+        let committer = guard.committer;
+        let failure = match &mut guard.group {
+            Some(group) => finish(&mut committer.sink.lock(), group).err(),
+            None => None,
+        };
+        committer.conclude(guard.disarm(), failure);
+    }
+}
+
 /// Poisons the shard if its leader does not get to the end.
+#[derive(Debug)]
 struct LeadGuard<'a, S: CommitSink> {
     committer: &'a Committer<S>,
     group: Option<Group>,

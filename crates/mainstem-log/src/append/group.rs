@@ -83,6 +83,11 @@ impl Group {
         self.records
     }
 
+    /// Returns the group as it is written, once it is finished.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Returns the size of the group in the file, header included.
     pub(crate) fn byte_len(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
@@ -97,7 +102,7 @@ impl Group {
     }
 
     /// Gives every record its sequence number, time and checksum, and the group its header; calls
-    /// `visit` for each record. Returns the bytes to write and the group's chain value.
+    /// `visit` for each record. Returns the group's chain value.
     pub(crate) fn finish(
         &mut self,
         salt: Salt,
@@ -105,7 +110,7 @@ impl Group {
         durable_upto: u64,
         newest_s: u32,
         mut visit: impl FnMut(Placed),
-    ) -> (&[u8], u32) {
+    ) -> u32 {
         let mut at = GROUP_HEADER_BYTES;
         let mut seq = self.first;
         let mut hasher = FrameHasher::new(salt);
@@ -143,7 +148,7 @@ impl Group {
         if let Some(place) = self.bytes.first_chunk_mut::<GROUP_HEADER_BYTES>() {
             *place = encoded;
         }
-        (&self.bytes, GroupHeader::chain_of(&encoded))
+        GroupHeader::chain_of(&encoded)
     }
 
     /// Returns the group's memory for another use.

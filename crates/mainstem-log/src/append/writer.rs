@@ -10,9 +10,10 @@ use crate::defect::{Defect, is_planted};
 use crate::files::Files;
 use crate::format::manifest::CleanShard;
 use crate::format::segment_header::PreviousSegment;
+use crate::journal::joint::{Joined, Joint};
 use crate::journal::lane::Lane;
 use crate::metrics::ShardCounters;
-use crate::segment::active::{ActiveSegment, Birth};
+use crate::segment::active::{ActiveSegment, Birth, Written};
 use crate::segment::prewrite::Pace;
 use crate::segment::seal::seal;
 use crate::segment::set::SegmentSet;
@@ -82,14 +83,7 @@ impl ShardWriter {
             self.watermark.publish(next);
         }
         let bytes = group.byte_len();
-        let full = match &self.place {
-            Place::Active(active) => {
-                active.has_records()
-                    && active.data_end.saturating_add(bytes) > self.options.segment_bytes
-            }
-            Place::Missing(_) => false,
-        };
-        if full {
+        if self.is_full_for(bytes) {
             self.seal()?;
         }
         let data_bytes_max = self.options.segment_bytes;
@@ -101,13 +95,75 @@ impl ShardWriter {
         }
         let is_in_journal = active.commit(group, lane)?;
         let next = active.next;
+        self.committed(group, next, is_in_journal);
+        Ok(())
+    }
+
+    /// Returns whether the active segment has to be sealed before a group of `bytes`.
+    fn is_full_for(&self, bytes: u64) -> bool {
+        match &self.place {
+            Place::Active(active) => {
+                active.has_records()
+                    && active.data_end.saturating_add(bytes) > self.options.segment_bytes
+            }
+            Place::Missing(_) => false,
+        }
+    }
+
+    /// Tells everybody that the group is durable, after which comes `next`.
+    fn committed(&mut self, group: &Group, next: SeqNo, is_in_journal: bool) {
+        let bytes = group.byte_len();
         self.watermark.publish(next);
         self.counters.committed(group.records(), bytes);
         // It spares syncs, and this was none.
         if !is_in_journal {
             self.prewrite_ahead(bytes);
         }
-        Ok(())
+    }
+
+    /// Writes the group to its segment, and has `joint` make it durable. `None` if it has to be committed by
+    /// itself: then nothing was written.
+    pub(crate) fn commit_jointly(
+        &mut self,
+        group: &mut Group,
+        joint: &mut Joint,
+    ) -> Result<Option<Written>, CommitFailure> {
+        let bytes = group.byte_len();
+        if self.options.linger_us > 0 || self.is_full_for(bytes) {
+            return Ok(None);
+        }
+        self.pinning(|writer| {
+            let data_bytes_max = writer.options.segment_bytes;
+            let (Place::Active(active), Some(lane)) = (&mut writer.place, &mut writer.lane) else {
+                return Ok(None);
+            };
+            active.reserve(bytes, data_bytes_max)?;
+            active.commit_jointly(group, lane, joint)
+        })
+    }
+
+    /// Ends what [`Self::commit_jointly`] has begun, after what became of it in the journal.
+    pub(crate) fn finish_jointly(
+        &mut self,
+        group: &Group,
+        written: &Written,
+        joined: &Joined,
+    ) -> Result<(), CommitFailure> {
+        self.pinning(|writer| {
+            let Place::Active(active) = &mut writer.place else {
+                return Err(CommitFailure::Fatal(crate::LogError::Closed));
+            };
+            match joined {
+                Joined::Durable => {}
+                Joined::NotTaken => active.sync(written, writer.lane.as_mut())?,
+                Joined::Failed(error) => return Err(CommitFailure::Fatal(error.clone())),
+            }
+            let is_in_journal = matches!(joined, Joined::Durable);
+            active.finish(group, written, is_in_journal);
+            let next = active.next;
+            writer.committed(group, next, is_in_journal);
+            Ok(())
+        })
     }
 
     /// Returns the active segment, creating it if there is none. No record in it is to be older than

@@ -12,7 +12,6 @@ use crate::append::writer::ShardWriter;
 use crate::config::{JournalOptions, Maintenance, ShardOptions};
 use crate::error::LogError;
 use crate::files::Files;
-use crate::format::frame::frame_bytes;
 use crate::format::group_header::GROUP_HEADER_BYTES;
 use crate::format::names;
 use crate::limits::{JOURNAL_GROUP_BYTES_MAX, JOURNAL_SEGMENTS, KEEP_UNTIL_TRIMMED};
@@ -28,6 +27,8 @@ use crate::sync_pool::SyncPool;
 /// Threads that sync segments in the background at a time. More would get in the way of the journal's own
 /// syncs.
 const FLUSHERS: usize = 4;
+/// The most bytes of entries that one thread puts into the journal at a time: enough to make up for the sync.
+const JOINT_BYTES_MAX: u64 = 1 << 20;
 
 /// The commit journal of an engine.
 #[derive(Debug)]
@@ -84,13 +85,16 @@ struct Tidier {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// A commit at work.
+/// Commits at work.
 #[derive(Debug)]
-pub(crate) struct UnderWay(Arc<AtomicUsize>);
+pub(crate) struct UnderWay {
+    under_way: Arc<AtomicUsize>,
+    commits: usize,
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.under_way.fetch_sub(self.commits, Ordering::Relaxed);
     }
 }
 
@@ -103,7 +107,7 @@ pub(super) fn log_name() -> Result<ShardName, LogError> {
 pub(super) fn shared_for_log(files: Arc<Files>, fate: Arc<EngineFate>) -> Shared {
     Shared {
         files,
-        pool: Arc::new(SyncPool::new(1)),
+        pool: Arc::new(SyncPool::new(1, 0)),
         budget: Arc::new(Budget::new(u64::MAX)),
         fate,
         on_poison: None,
@@ -157,12 +161,21 @@ impl Journal {
         self.groups.value()
     }
 
-    /// Counts a commit for as long as the value lives, if it matters how many there are.
-    pub(super) fn enter(&self) -> Option<UnderWay> {
+    /// Counts so many commits for as long as the value lives, if it matters how many there are.
+    pub(super) fn enter(&self, commits: usize) -> Option<UnderWay> {
         (self.options.commits_min > 0).then(|| {
-            self.under_way.fetch_add(1, Ordering::Relaxed);
-            UnderWay(Arc::clone(&self.under_way))
+            self.under_way.fetch_add(commits, Ordering::Relaxed);
+            UnderWay {
+                under_way: Arc::clone(&self.under_way),
+                commits,
+            }
         })
+    }
+
+    /// Returns the most bytes of entries that are put into the journal at a time, so that they fit one of
+    /// its segments.
+    pub(super) fn joint_bytes_max(&self) -> u64 {
+        (self.options.bytes_max / JOURNAL_SEGMENTS / 2).min(JOINT_BYTES_MAX)
     }
 
     /// Takes no groups until it is tidied next: there is no space, or it is poisoned.
@@ -283,11 +296,11 @@ impl Journal {
         }
     }
 
-    /// Counts a group that went through the journal, as an entry of `bytes`.
-    pub(super) fn count(&self, bytes: usize) {
-        self.groups.add(1);
-        // At most: others may share the group.
-        let bytes = frame_bytes(bytes).saturating_add(GROUP_HEADER_BYTES);
+    /// Counts groups that went through the journal at a time, as frames of so many `bytes`.
+    pub(super) fn count(&self, groups: u64, bytes: usize) {
+        self.groups.add(groups);
+        // At most: others may share the journal's group.
+        let bytes = bytes.saturating_add(GROUP_HEADER_BYTES);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let stored = self.stored.fetch_add(bytes, Ordering::Relaxed);
         let after = stored.saturating_add(bytes);

@@ -5,9 +5,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use mainstem_env::{File, OpenMode};
 
 use super::commit::{Journal, UnderWay};
+use super::joint::Joint;
 use crate::append::committer::CommitFailure;
 use crate::defect::{Defect, is_planted};
 use crate::error::{LogError, Outcome};
+use crate::format::checksum::Salt;
+use crate::format::frame::frame_bytes;
 use crate::format::journal_entry::JournalEntry;
 use crate::segment::active::sync_failed;
 use crate::segment::shared::Segment;
@@ -32,6 +35,15 @@ pub(crate) struct Lane {
     entry: Vec<u8>,
 }
 
+/// Where a group belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) segment: &'a Arc<Segment>,
+    pub(crate) base: SeqNo,
+    pub(crate) salt: Salt,
+    pub(crate) position: u64,
+}
+
 impl Lane {
     pub(crate) fn new(journal: Arc<Journal>, shard: String) -> Self {
         Self {
@@ -46,7 +58,7 @@ impl Lane {
 
     /// Counts a commit for as long as the value lives.
     pub(crate) fn enter(&self) -> Option<UnderWay> {
-        self.journal.enter()
+        self.journal.enter(1)
     }
 
     /// Answers why nothing may be appended, if a sync failed that the journal has the groups of.
@@ -75,29 +87,14 @@ impl Lane {
 
     /// Makes a group that is written to its segment durable in the journal. `false` if the journal
     /// does not take it: then nothing of it is in there.
-    pub(crate) fn append(
-        &mut self,
-        segment: &Arc<Segment>,
-        base: SeqNo,
-        salt: crate::format::checksum::Salt,
-        position: u64,
-        group: &[u8],
-    ) -> Result<bool, CommitFailure> {
-        let (Some(file), Some(journal)) = (&self.file, self.journal.current()) else {
+    pub(crate) fn append(&mut self, site: Site<'_>, group: &[u8]) -> Result<bool, CommitFailure> {
+        let Some(journal) = self.journal.current() else {
             return Ok(false);
         };
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        let entry = JournalEntry::new(&self.shard, base, salt, position, group);
-        entry.encode_into(&mut self.entry);
-        self.is_dirty = true;
-        // Before the journal has it: whoever trims the journal in between must know of it.
-        if !is_planted(Defect::JournalDirtForgotten) {
-            self.journal
-                .note_dirty(&self.dirt, journal.watermark.next(), file, segment);
-        }
+        self.announce(&journal, site, group);
         match journal.append_bytes(&self.entry) {
             Ok(_) => {
-                self.journal.count(self.entry.len());
+                self.journal.count(1, frame_bytes(self.entry.len()));
                 Ok(true)
             }
             Err(error) if error.outcome() == Outcome::NotApplied => {
@@ -105,6 +102,28 @@ impl Lane {
                 Ok(false)
             }
             Err(error) => Err(CommitFailure::Fatal(error)),
+        }
+    }
+
+    /// Puts a group that is written to its segment into `joint`, which makes it durable.
+    pub(crate) fn join(&mut self, joint: &mut Joint, site: Site<'_>, group: &[u8]) {
+        self.announce(&joint.log, site, group);
+        joint.push(&self.entry);
+    }
+
+    /// Encodes the entry of a group, and notes that the journal is needed from now on. Before the journal has
+    /// it: whoever trims the journal in between must know of it.
+    fn announce(&mut self, journal: &ShardState, site: Site<'_>, group: &[u8]) {
+        let position = u32::try_from(site.position).unwrap_or(u32::MAX);
+        let entry = JournalEntry::new(&self.shard, site.base, site.salt, position, group);
+        entry.encode_into(&mut self.entry);
+        self.is_dirty = true;
+        if let Some(file) = &self.file
+            && !is_planted(Defect::JournalDirtForgotten)
+        {
+            let first = journal.watermark.next();
+            self.journal
+                .note_dirty(&self.dirt, first, file, site.segment);
         }
     }
 

@@ -6,6 +6,7 @@
 //! is a shard like any other: group commit, checksums, recovery and all; its records are groups.
 //!
 //! * [`lane`] is a shard's way into the journal, and remembers what of it is durable there alone.
+//! * [`joint`] leads many shards by one thread, where nobody waits for their appends.
 //! * [`commit`] is the journal while the engine is open: it decides who takes that way, syncs segments
 //!   in the background, and deletes what is not needed any more.
 //! * [`replay`] writes the groups that a crash left there into their segments, before any shard is
@@ -19,5 +20,6 @@
 //! * Replay never writes over a whole group that is another one than the journal's.
 
 pub(crate) mod commit;
+pub(crate) mod joint;
 pub(crate) mod lane;
 pub(crate) mod replay;

@@ -18,7 +18,8 @@ use crate::format::group_header::GROUP_HEADER_BYTES;
 use crate::format::index_entry::{INDEX_ENTRY_BYTES, IndexEntry, Target};
 use crate::format::names;
 use crate::format::segment_header::{PreviousSegment, SegmentHeader};
-use crate::journal::lane::Lane;
+use crate::journal::joint::Joint;
+use crate::journal::lane::{Lane, Site};
 use crate::limits::{ALLOCATION_STEPS, INDEX_STRIDE_BYTES};
 use crate::seq::SeqNo;
 
@@ -70,6 +71,14 @@ pub(crate) struct Tail {
     pub(crate) index: Vec<IndexEntry>,
     /// The last group, if there is one and it is known.
     pub(crate) last_group: Option<IndexEntry>,
+}
+
+/// A group that was written to its segment, and is yet to be made durable.
+#[derive(Debug)]
+pub(crate) struct Written {
+    file: Arc<dyn File>,
+    start: u64,
+    chain: u32,
 }
 
 /// What a new segment is called and follows.
@@ -274,6 +283,41 @@ impl ActiveSegment {
             lane.check()?;
             goes_through_journal = lane.is_open_for(group.byte_len(), self.segment.path());
         }
+        let written = self.write(group, file)?;
+        let is_in_journal = match &mut lane {
+            Some(lane) if goes_through_journal => {
+                lane.append(self.site(&written), group.bytes())?
+            }
+            _ => false,
+        };
+        if !is_in_journal {
+            self.sync(&written, lane)?;
+        }
+        self.finish(group, &written, is_in_journal);
+        Ok(is_in_journal)
+    }
+
+    /// As the first half of [`Self::commit`], for whoever makes the groups of many shards durable at once:
+    /// writes the group, and has `lane` put it into `joint`. `None` if it has to be committed by itself:
+    /// then nothing was written.
+    pub(crate) fn commit_jointly(
+        &mut self,
+        group: &mut Group,
+        lane: &mut Lane,
+        joint: &mut Joint,
+    ) -> Result<Option<Written>, CommitFailure> {
+        let file = self.file().map_err(refused)?;
+        lane.check()?;
+        if !lane.is_open_for(group.byte_len(), self.segment.path()) {
+            return Ok(None);
+        }
+        let written = self.write(group, file)?;
+        lane.join(joint, self.site(&written), group.bytes());
+        Ok(Some(written))
+    }
+
+    /// Writes the group after the last one.
+    fn write(&mut self, group: &mut Group, file: Arc<dyn File>) -> Result<Written, CommitFailure> {
         let (start, base, created_ms) = (self.data_end, self.header.base, self.header.created_ms);
         let (oldest_ms, newest_ms) = (group.oldest_ms(), group.newest_ms());
         let newest_seconds = seconds_up(newest_ms.saturating_sub(created_ms));
@@ -297,7 +341,7 @@ impl ActiveSegment {
         };
         self.due.clear();
         let (due, indexed_upto) = (&mut self.due, &mut self.indexed_upto);
-        let (bytes, chain) = group.finish(
+        let chain = group.finish(
             self.header.salt,
             self.chain,
             durable_upto,
@@ -322,6 +366,7 @@ impl ActiveSegment {
                 }
             },
         );
+        let bytes = group.bytes();
         let path = self.segment.path();
         let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
         let end = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
@@ -336,21 +381,39 @@ impl ActiveSegment {
         if is_planted(Defect::EndBeforeSync) {
             self.segment.publish(end, oldest_ms, newest_ms, &[]);
         }
-        let is_in_journal = match &mut lane {
-            Some(lane) if goes_through_journal => {
-                lane.append(&self.segment, base, self.header.salt, start, bytes)?
-            }
-            _ => false,
-        };
-        if !is_in_journal {
-            let sync = || sync(&*file, start).map_err(fatal);
-            match &mut lane {
-                Some(lane) => lane.settle(sync, || self.segment.claim.is_quiet())?,
-                None => sync()?,
-            }
-        }
+        Ok(Written { file, start, chain })
+    }
 
-        self.chain = chain;
+    /// Returns where the group that was written lies.
+    fn site<'a>(&'a self, written: &Written) -> Site<'a> {
+        Site {
+            segment: &self.segment,
+            base: self.header.base,
+            salt: self.header.salt,
+            position: written.start,
+        }
+    }
+
+    /// Makes durable here what was written.
+    pub(crate) fn sync(
+        &self,
+        written: &Written,
+        lane: Option<&mut Lane>,
+    ) -> Result<(), CommitFailure> {
+        let path = self.segment.path();
+        let fatal = |error| CommitFailure::Fatal(sync_failed(path, error));
+        let sync = || sync(&*written.file, written.start).map_err(fatal);
+        match lane {
+            Some(lane) => lane.settle(sync, || self.segment.claim.is_quiet()),
+            None => sync(),
+        }
+    }
+
+    /// Lets readers see the group that was written and is durable by now.
+    pub(crate) fn finish(&mut self, group: &Group, written: &Written, is_in_journal: bool) {
+        let (start, base, created_ms) = (written.start, self.header.base, self.header.created_ms);
+        let (oldest_ms, newest_ms) = (group.oldest_ms(), group.newest_ms());
+        self.chain = written.chain;
         let target = Target::LastGroup;
         let last = entry(base, created_ms, self.next, start, target, oldest_ms);
         self.last_group = Some(last);
@@ -368,7 +431,6 @@ impl ActiveSegment {
         if !is_in_journal || self.index.slots == 0 || lag >= INDEX_LAG_BYTES_MAX {
             self.record_index();
         }
-        Ok(is_in_journal)
     }
 
     /// Makes durable here what is so only in the journal that `lane` leads to.

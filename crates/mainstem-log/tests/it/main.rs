@@ -45,6 +45,8 @@ mod model;
 #[cfg(test)]
 mod one_shard_has_one_writer;
 #[cfg(test)]
+mod one_thread_leads_many_shards;
+#[cfg(test)]
 mod only_what_nobody_vouches_for_is_cut;
 #[cfg(test)]
 mod readers_writers_and_retention_run_together;
