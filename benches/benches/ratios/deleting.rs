@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use mainstem_benches::producers;
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::Workplace;
 use mainstem_env::Env;
@@ -18,7 +19,11 @@ const PAYLOAD: [u8; 1024] = [b'x'; 1024];
 const SEGMENT_BYTES: u64 = 2 << 20;
 
 /// All but the newest segments go as soon as they are sealed, in every other round.
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(
+    workplace: &Workplace,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
     if !options.wants("deleting") {
         return Ok(());
     }
@@ -57,11 +62,8 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
         p99.push(with.latency_us(990), without.latency_us(990));
     }
     let what = format!("deleting, {PRODUCERS} producers");
-    println!("{}", rate.row(what.as_str(), "records/s", Goal::None));
-    println!(
-        "{}",
-        p99.row(format!("{what} p99"), "us", Goal::AtMost(1.2))
-    );
+    report.add(rate.row(what.as_str(), "records/s", Goal::None))?;
+    report.add(p99.row(format!("{what} p99"), "us", Goal::AtMost(1.2)))?;
     engine.close()?;
     Ok(())
 }
