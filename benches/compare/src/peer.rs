@@ -29,6 +29,27 @@ pub(crate) struct Peer<Store: ?Sized> {
     pub(crate) open: fn(&Path) -> Result<Box<Store>>,
 }
 
+/// Declares the module of each peer, and lists what is called `PEER` in them as `ALL_PEERS`, in this
+/// order. Where `if` and a feature follow, the peer is there with this feature.
+macro_rules! peers {
+    ($store:ty: $($module:ident $(if $feature:literal)?,)+) => {
+        $(
+            $(#[cfg(feature = $feature)])?
+            mod $module;
+        )+
+
+        /// Everybody, ours first.
+        pub(crate) static ALL_PEERS: &[$crate::peer::Peer<$store>] = &[
+            $(
+                $(#[cfg(feature = $feature)])?
+                $module::PEER,
+            )+
+        ];
+    };
+}
+
+pub(crate) use peers;
+
 /// Returns the one called `name`.
 pub(crate) fn find<'a, Store: ?Sized>(
     peers: &'a [Peer<Store>],
