@@ -9,6 +9,7 @@
 
 mod ci;
 mod command;
+mod compare;
 mod counts;
 mod deny;
 mod fuzz;
