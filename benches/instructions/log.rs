@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use mainstem_env::{Env, sim::Sim};
 use mainstem_log::{
-    AppendOptions, Batch, Engine, EngineOptions, Maintenance, SeqNo, Shard, ShardName,
-    ShardOptions, Start,
+    AppendOptions, Batch, Engine, EngineOptions, JournalOptions, Maintenance, SeqNo, Shard,
+    ShardName, ShardOptions, Start,
 };
 
 use crate::HotPath;
@@ -27,6 +27,11 @@ pub(crate) const PATHS: &[HotPath] = &[
         name: "append, one record of 1 KiB at a time",
         records: 500,
         run: append,
+    },
+    HotPath {
+        name: "append through the journal, one record of 1 KiB",
+        records: 500,
+        run: append_by_journal,
     },
     HotPath {
         name: "append, batches of 500 records of 1 KiB",
@@ -69,6 +74,10 @@ struct Opened {
 
 /// Opens a log whose files are real and whose time stands still.
 fn open(dir: &Path) -> Result<Opened> {
+    open_with(dir, JournalOptions::default())
+}
+
+fn open_with(dir: &Path, journal: JournalOptions) -> Result<Opened> {
     let world = Sim::new(1);
     let env = Env {
         fs: Env::real().fs,
@@ -76,6 +85,7 @@ fn open(dir: &Path) -> Result<Opened> {
     };
     let mut engine = EngineOptions::default();
     engine.maintenance = Maintenance::ByCaller;
+    engine.journal = journal;
     let engine = Engine::open(&env, &dir.join("data"), engine)?;
     let mut options = ShardOptions::default();
     // Done by another thread, whenever that gets to it.
@@ -106,6 +116,19 @@ fn append(dir: &Path, records: u64) -> Result<()> {
     for _ in 0..records {
         opened.shard.append_one(black_box(&[b'x'; 1024]))?;
     }
+    Ok(opened.engine.close()?)
+}
+
+/// Appends one record at a time, none of which waits for others to share the journal with.
+fn append_by_journal(dir: &Path, records: u64) -> Result<()> {
+    let mut journal = JournalOptions::default();
+    journal.commits_min = 1;
+    let opened = open_with(dir, journal)?;
+    for _ in 0..records {
+        opened.shard.append_one(black_box(&[b'x'; 1024]))?;
+    }
+    let groups = opened.engine.metrics().journaled_groups;
+    ensure!(groups == records, "{groups} of {records} by the journal");
     Ok(opened.engine.close()?)
 }
 

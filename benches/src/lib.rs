@@ -13,6 +13,7 @@ pub mod hot_paths;
 pub mod in_flight;
 pub mod machine;
 pub mod producers;
+pub mod report;
 pub mod table;
 pub mod walk;
 pub mod workplace;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 /// Returns what has to stand beside every figure: machine, kernel, file system of `dir`, commit, and
-/// the command.
+/// the arguments. Of paths among these only the last component is there.
 pub fn describe(dir: &Path) -> String {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    let command: Vec<String> = std::env::args().skip(1).collect();
     format!(
         "machine   {} x {}\nkernel    {}\nfiles     {}\ncommit    {}\narguments {}\n",
         cpus,
@@ -15,8 +15,32 @@ pub fn describe(dir: &Path) -> String {
         read("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
         file_system(dir).unwrap_or_else(unknown),
         commit().unwrap_or_else(unknown),
-        command.join(" "),
+        without_paths(std::env::args().skip(1)),
     )
+}
+
+/// Returns the time in seconds since the Unix epoch.
+pub fn date_s() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// Joins arguments, without where anything lies on this machine.
+fn without_paths(arguments: impl Iterator<Item = String>) -> String {
+    let mut named = Vec::new();
+    for argument in arguments {
+        // Cargo's own.
+        if argument == "--bench" {
+            continue;
+        }
+        if argument.contains('/') {
+            let name = Path::new(&argument).file_name();
+            named.extend(name.map(|it| it.to_string_lossy().into_owned()));
+        } else {
+            named.push(argument);
+        }
+    }
+    named.join(" ")
 }
 
 fn unknown() -> String {
@@ -48,7 +72,9 @@ fn file_system(dir: &Path) -> Option<String> {
             .as_ref()
             .is_none_or(|(known, _)| point.starts_with(known));
         if dir.starts_with(&point) && is_closer {
-            best = Some((point, format!("{kind} ({options})")));
+            // The layers of an overlay are paths.
+            let options: Vec<&str> = options.split(',').filter(|it| !it.contains('/')).collect();
+            best = Some((point, format!("{kind} ({})", options.join(","))));
         }
     }
     best.map(|(_, description)| description)
@@ -65,4 +91,17 @@ fn commit() -> Option<String> {
     let is_changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
     let mark = if is_changed { ", with changes" } else { "" };
     Some(format!("{}{mark}", commit.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_paths_only_the_name_is_told() {
+        let arguments = "--bench --quick --server /opt/x/mainstem --write docs/y --out / --only a";
+        let arguments = arguments.split(' ').map(str::to_owned);
+        let told = "--quick --server mainstem --write y --out --only a";
+        assert_eq!(without_paths(arguments), told);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// One thing measured in rounds: the engine, and the floor beside it.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
@@ -16,21 +18,29 @@ impl Series {
 
     /// Returns the row of the table. The ratio is the median of the ratios of the rounds, since what
     /// disturbs a machine for a while disturbs both sides of a round.
-    pub fn row(&self, what: impl Into<String>, unit: &'static str, goal: Goal) -> Row {
-        let median_of = |pick: fn(&(f64, f64)) -> f64| median(self.rounds.iter().map(pick));
+    pub fn row(&self, what: impl Into<String>, unit: &str, goal: Goal) -> Row {
+        let rounds = || self.rounds.iter().copied();
+        let engine = median(rounds().map(|(engine, _)| engine));
+        // There is no ratio to nothing.
+        let with_floor = rounds().filter(|(_, floor)| *floor > 0.0);
+        let ratio = median(with_floor.map(|(engine, floor)| engine / floor));
         Row {
             what: what.into(),
-            unit,
-            engine: median_of(|round| round.0),
-            floor: median_of(|round| round.1),
-            ratio: median_of(|round| round.0 / round.1),
+            unit: unit.to_owned(),
+            engine,
+            floor: median(rounds().map(|(_, floor)| floor)),
+            ratio,
             goal,
+            is_met: goal.is_met(engine, ratio),
+            note: None,
+            rounds: self.rounds.clone(),
         }
     }
 }
 
 /// What a ratio should be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "there are no other sides")]
 pub enum Goal {
     /// The engine may take this many times what the floor takes.
@@ -44,12 +54,13 @@ pub enum Goal {
 }
 
 impl Goal {
-    fn is_met(self, engine: f64, ratio: f64) -> bool {
+    /// Returns whether it is met, if there is anything to meet.
+    fn is_met(self, engine: f64, ratio: f64) -> Option<bool> {
         match self {
-            Self::Within(limit) => engine <= limit,
-            Self::AtMost(limit) => ratio <= limit,
-            Self::AtLeast(limit) => ratio >= limit,
-            Self::None => true,
+            Self::Within(limit) => Some(engine <= limit),
+            Self::AtMost(limit) => Some(ratio <= limit),
+            Self::AtLeast(limit) => Some(ratio >= limit),
+            Self::None => None,
         }
     }
 }
@@ -66,14 +77,21 @@ impl fmt::Display for Goal {
 }
 
 /// A line of the table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    what: String,
-    unit: &'static str,
-    engine: f64,
-    floor: f64,
-    ratio: f64,
-    goal: Goal,
+    pub(crate) what: String,
+    pub(crate) unit: String,
+    /// The median over the rounds, as are the next two.
+    pub(crate) engine: f64,
+    pub(crate) floor: f64,
+    pub(crate) ratio: f64,
+    pub(crate) goal: Goal,
+    pub(crate) is_met: Option<bool>,
+    /// What else was measured with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    /// What the engine and the floor did in each round.
+    pub(crate) rounds: Vec<(f64, f64)>,
 }
 
 impl Row {
@@ -84,14 +102,21 @@ impl Row {
             "what", "unit", "engine", "floor", "ratio", "goal"
         )
     }
+
+    /// Says what else was measured with it.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.goal.is_met(self.engine, self.ratio) {
-            ""
-        } else {
+        let verdict = if self.is_met == Some(false) {
             "missed"
+        } else {
+            ""
         };
         let line = format!(
             "{:<42}{:>10}{:>13.1}{:>13.1}{:>8.2}  {:<8}{verdict}",
@@ -102,7 +127,34 @@ impl fmt::Display for Row {
             self.ratio,
             self.goal.to_string()
         );
-        f.write_str(line.trim_end())
+        f.write_str(line.trim_end())?;
+        match &self.note {
+            Some(note) => write!(f, "\n    {note}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns a number with three digits that matter, or all before the point.
+pub fn number(value: f64) -> String {
+    let digits = if value < 10.0 {
+        2
+    } else {
+        usize::from(value < 100.0)
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let mut spaced = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            spaced.push(',');
+        }
+        spaced.push(digit);
+    }
+    if rest.is_empty() {
+        spaced
+    } else {
+        format!("{spaced}.{rest}")
     }
 }
 
@@ -133,5 +185,35 @@ mod tests {
     #[test]
     fn nothing_measured_is_nought() {
         assert!(median(std::iter::empty()).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_floor_of_nought_has_no_ratio() {
+        let mut series = Series::default();
+        series.push(10.0, 0.0);
+        series.push(10.0, 5.0);
+        let row = series.row("append", "us", Goal::None);
+        assert_eq!((row.engine, row.ratio, row.is_met), (10.0, 2.0, None));
+    }
+
+    #[test]
+    fn a_note_is_printed_below_its_row() {
+        let row = Series::default().row("put", "us", Goal::None);
+        let text = row.with_note("3 us each").to_string();
+        let (line, note) = text.split_once('\n').expect("two lines");
+        assert!(line.starts_with("put"), "{line}");
+        assert_eq!(note, "    3 us each");
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        for (value, text) in [
+            (0.5, "0.50"),
+            (42.25, "42.2"),
+            (1234.4, "1,234"),
+            (1e6, "1,000,000"),
+        ] {
+            assert_eq!(number(value), text);
+        }
     }
 }

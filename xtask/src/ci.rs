@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{command, deny, fuzz, instructions, no_arguments, suites, tidy};
+use crate::{command, compare, deny, fuzz, instructions, no_arguments, suites, tidy};
 
 /// Runs every check and then every test.
 ///
@@ -17,7 +17,8 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         command::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))?;
         // The fuzz targets are a workspace of their own.
         let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--", "--check"];
-        command::run(&mut workspace.cargo(&fuzz))
+        command::run(&mut workspace.cargo(&fuzz))?;
+        compare::fmt(workspace)
     });
     steps.run("tidy", || tidy::tidy(workspace, &[]));
     steps.run("clippy", || {
@@ -49,7 +50,8 @@ pub(crate) fn ci(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             "warnings",
         ];
         command::run(&mut workspace.cargo(&arguments))?;
-        fuzz::clippy(workspace)
+        fuzz::clippy(workspace)?;
+        compare::clippy(workspace)
     });
     steps.run("documentation", || {
         let mut doc = workspace.cargo(&["doc", "--locked", "--workspace", "--no-deps"]);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::command;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, is_ci};
 
 /// What `cargo xtask instructions --help` says.
 pub(crate) const ABOUT: &str = "Counts the instructions of the paths that every record takes.\n\n\
@@ -18,7 +18,8 @@ pub(crate) const ABOUT: &str = "Counts the instructions of the paths that every 
     are compared with docs/benchmarks/instructions.json: one that is more than 5 % higher fails. Clock\n\
     and randomness are simulated, so a count is the same in every run, on every machine, but not with\n\
     another compiler, another valgrind or another C library: where these are not those of the baseline,\n\
-    the commit that wrote the baseline is built and counted here, and compared in its place.\n\n  \
+    the commit that wrote the baseline is built and counted here, and compared in its place. A shallow\n\
+    clone may not have it: nothing is compared then, which is a failure when the variable CI is `true`.\n\n  \
     --bless  writes the baseline anew; say in the commit what made it higher or lower\n\n\
     It needs valgrind, which it installs by apt where it may.";
 
@@ -63,11 +64,7 @@ pub(crate) fn instructions(workspace: &Workspace, arguments: &[String]) -> Resul
             before.rustc, before.valgrind, before.libc
         );
         let Some(instructions) = count_before(workspace)? else {
-            println!(
-                "NOT COMPARED: the commit that wrote {BASELINE} is not in this clone; \
-                 fetch the history, or bless"
-            );
-            return Ok(());
+            return not_compared(is_ci());
         };
         baseline = Some(Counts {
             instructions,
@@ -88,6 +85,17 @@ pub(crate) fn instructions(workspace: &Workspace, arguments: &[String]) -> Resul
         "there is no {BASELINE}; `cargo xtask instructions --bless` writes it"
     );
     verdict
+}
+
+/// What becomes of a run that has nothing to compare its counts with.
+fn not_compared(is_ci: bool) -> Result<()> {
+    let what = format!(
+        "NOT COMPARED: the tools are not those of the baseline, and the commit that wrote {BASELINE} is \
+         not in this clone; fetch the history (`git fetch --unshallow`), or bless with these tools"
+    );
+    ensure!(!is_ci, "{what}");
+    println!("{what}");
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Option<Counts>> {
@@ -220,7 +228,7 @@ fn total_of(said: &str) -> Option<u64> {
 /// Returns the table of counts, and whether they will do.
 fn compare(counts: &Counts, baseline: Option<&Counts>) -> (String, Result<()>) {
     let mut table = format!(
-        "{}\n{}, {}\n\n{:<46}{:>12}{:>12}{:>9}\n",
+        "{}\n{}, {}\n\n{:<48}{:>12}{:>12}{:>9}\n",
         counts.rustc,
         counts.valgrind,
         counts.libc,
@@ -234,7 +242,7 @@ fn compare(counts: &Counts, baseline: Option<&Counts>) -> (String, Result<()>) {
     let mut wrong = Vec::new();
     for (path, now) in &counts.instructions {
         let Some(before) = before.get(path) else {
-            let _ = writeln!(table, "{path:<46}{:>12}{now:>12.1}", "none");
+            let _ = writeln!(table, "{path:<48}{:>12}{now:>12.1}", "none");
             wrong.push(format!("{path} is not in the baseline"));
             continue;
         };
@@ -250,7 +258,7 @@ fn compare(counts: &Counts, baseline: Option<&Counts>) -> (String, Result<()>) {
         let percent = (ratio - 1.0) * 100.0;
         let _ = writeln!(
             table,
-            "{path:<46}{before:>12.1}{now:>12.1}{percent:>+8.1} %{mark}"
+            "{path:<48}{before:>12.1}{now:>12.1}{percent:>+8.1} %{mark}"
         );
     }
     for path in before.keys() {
@@ -310,6 +318,13 @@ mod tests {
             let (table, verdict) = compare(&now, Some(&baseline));
             verdict.expect_err(&table);
         }
+    }
+
+    #[test]
+    fn what_is_not_compared_fails_only_in_ci() {
+        not_compared(false).expect("at home it is said");
+        let error = not_compared(true).expect_err("in CI nothing may be left out");
+        assert!(error.to_string().contains("--unshallow"), "{error}");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod ci;
 mod command;
+mod compare;
 mod counts;
 mod deny;
 mod fuzz;
@@ -181,13 +182,12 @@ const TASKS: &[Task] = &[
     Task {
         name: "bench",
         arguments: "[FILTER]... | --ratios [OPTION]...",
-        about: "Runs the benches of the hot paths.\n\n\
-                With --ratios, the engine against the floor of the disk, side by side:\n  \
-                --quick       fewer and shorter rounds, smaller data\n  \
-                --rounds N    rounds of each measurement (default 7)\n  \
-                --only TEXT   only measurements whose name contains TEXT; may be repeated\n  \
-                --long N      megabytes of the longer log that is reopened (default 2048)\n\n\
-                Times are printed and never judged. Benches beside other stores: see benches/compare.",
+        about: concat!(
+            "Runs the benches of the hot paths.\n\n",
+            "With --ratios, the engine against the floor of the disk, side by side:\n",
+            include_str!("../../benches/benches/ratios/options.txt"),
+            "\n\nTimes are printed and never judged. Benches beside other stores: see benches/compare."
+        ),
         run: bench,
     },
 ];

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use mainstem_benches::floor::Floor;
 use mainstem_benches::producers::{self, Run};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 
@@ -22,11 +23,11 @@ const CASES: [(usize, usize); 6] = [
 /// a segment.
 const WRITTEN_BYTES: u64 = 128 << 20;
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     for (producers, bytes) in CASES {
         let name = format!("append-{producers}x{bytes}");
         if options.wants(&name) {
-            case(workplace, options, &name, producers, bytes)?;
+            case(workplace, options, report, &name, producers, bytes)?;
         }
     }
     Ok(())
@@ -35,6 +36,7 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
 fn case(
     workplace: &Workplace,
     options: &Options,
+    report: &mut Report,
     name: &str,
     producers: usize,
     bytes: usize,
@@ -87,13 +89,13 @@ fn case(
     } else {
         Goal::None
     };
-    println!("{}", rate.row(name, "records/s", rate_goal));
-    println!("{}", p50.row(format!("{name} p50"), "us", p50_goal));
-    println!("{}", p99.row(format!("{name} p99"), "us", p99_goal));
+    report.add(rate.row(name, "records/s", rate_goal))?;
+    report.add(p50.row(format!("{name} p50"), "us", p50_goal))?;
+    report.add(p99.row(format!("{name} p99"), "us", p99_goal))?;
     if producers > 1 {
         let what = format!("{name}, written space");
         let row = rate_written.row(what, "records/s", Goal::AtLeast(0.8));
-        println!("{row}");
+        report.add(row)?;
     }
     opened.engine.close()?;
     Ok(())

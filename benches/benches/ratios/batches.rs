@@ -3,6 +3,7 @@
 use anyhow::Result;
 use mainstem_benches::floor::Floor;
 use mainstem_benches::producers;
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 use mainstem_log::{AppendOptions, Batch};
@@ -14,7 +15,7 @@ const RECORDS: usize = 500;
 const PAYLOAD: [u8; 1024] = [b'x'; 1024];
 
 /// One producer, who makes a batch anew for each append, as a server does.
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let name = "append-batch-500x1024";
     if !options.wants(name) {
         return Ok(());
@@ -54,8 +55,8 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
         rate.push(megabytes(engine.rate()), megabytes(floor.rate()));
         p99.push(engine.latency_us(990), floor.latency_us(990));
     }
-    println!("{}", rate.row(name, "MiB/s", Goal::AtLeast(0.9)));
-    println!("{}", p99.row(format!("{name} p99"), "us", Goal::None));
+    report.add(rate.row(name, "MiB/s", Goal::AtLeast(0.9)))?;
+    report.add(p99.row(format!("{name} p99"), "us", Goal::None))?;
     opened.engine.close()?;
     Ok(())
 }

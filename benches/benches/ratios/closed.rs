@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::Workplace;
 use mainstem_env::Env;
@@ -21,7 +22,7 @@ const PAYLOAD: [u8; 1000] = [b'x'; 1000];
 const RECORDS_IN_BATCH: usize = 2;
 
 /// The floor lists the directory and asks for the length of each file in it.
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     if !options.wants("reopen-closed") {
         return Ok(());
     }
@@ -58,8 +59,7 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
         series.push(engine_ms, start.elapsed().as_secs_f64() * 1000.0);
     }
     let what = format!("reopen-closed {} segments", options.segments);
-    println!("{}", series.row(what, "ms", Goal::Within(100.0)));
-    Ok(())
+    report.add(series.row(what, "ms", Goal::Within(100.0)))
 }
 
 struct Opened {

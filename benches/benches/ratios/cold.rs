@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 
@@ -19,17 +20,23 @@ use crate::replay::replay;
 /// How much a plain reader asks for at a time.
 const READ_BYTES: usize = 1 << 20;
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     for bytes in [100, 1024] {
         let name = format!("cold-replay-{bytes}");
         if options.wants(&name) {
-            case(workplace, options, &name, bytes)?;
+            case(workplace, options, report, &name, bytes)?;
         }
     }
     Ok(())
 }
 
-fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> Result<()> {
+fn case(
+    workplace: &Workplace,
+    options: &Options,
+    report: &mut Report,
+    name: &str,
+    bytes: usize,
+) -> Result<()> {
     let payload = vec![b'x'; bytes];
     let records = options.replay_bytes / u64::try_from(bytes)?;
     let corner = workplace.corner()?;
@@ -60,8 +67,7 @@ fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> R
         };
         series.push(engine, floor);
     }
-    println!("{}", series.row(name, "MiB/s", Goal::AtLeast(0.9)));
-    Ok(())
+    report.add(series.row(name, "MiB/s", Goal::AtLeast(0.9)))
 }
 
 /// Returns how many MiB of files `work` got through in a second.

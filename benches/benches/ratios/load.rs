@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use mainstem_benches::producers;
-use mainstem_benches::table::{Goal, Series};
+use mainstem_benches::report::Report;
+use mainstem_benches::table::{Goal, Row, Series};
 use mainstem_benches::workplace::{self, Opened, Workplace};
 use mainstem_log::{AppendOptions, Batch, Shard, Start};
 
@@ -19,7 +20,7 @@ const CONNECTIONS: [usize; 3] = [1, 16, 64];
 /// Connections that put many at a time.
 const CONNECTIONS_OF_BATCHES: usize = 4;
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     if !options.wants("server-load") {
         return Ok(());
     }
@@ -31,16 +32,22 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
     running.connect()?.create_stream(1)?;
     let opened = workplace::open(of_engine.path())?;
     for connections in CONNECTIONS {
-        put_one(&running, &opened, connections, options)?;
+        put_one(&running, &opened, connections, options, report)?;
     }
-    put_many(&running, &opened, options)?;
-    get(&running, &opened.shard, options)?;
+    put_many(&running, &opened, options, report)?;
+    get(&running, &opened.shard, options, report)?;
     opened.engine.close()?;
     running.stop()
 }
 
 /// A record in each call.
-fn put_one(running: &Server, opened: &Opened, count: usize, options: &Options) -> Result<()> {
+fn put_one(
+    running: &Server,
+    opened: &Opened,
+    count: usize,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
     let clients = connect(running, count)?;
     let body = format!(r#"{{"StreamName":"{STREAM}","PartitionKey":"key","Data":"{DATA}"}}"#);
     let payload = [b'x'; DATA_BYTES];
@@ -62,12 +69,16 @@ fn put_one(running: &Server, opened: &Opened, count: usize, options: &Options) -
             },
         )?;
     }
-    measured.print(format!("server-load, PutRecord by {count}"));
-    Ok(())
+    report.add(measured.row(format!("server-load, PutRecord by {count}")))
 }
 
 /// As many records as a call takes.
-fn put_many(running: &Server, opened: &Opened, options: &Options) -> Result<()> {
+fn put_many(
+    running: &Server,
+    opened: &Opened,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
     let clients = connect(running, CONNECTIONS_OF_BATCHES)?;
     let body = server::put_records();
     let mut batch = Batch::new();
@@ -97,14 +108,13 @@ fn put_many(running: &Server, opened: &Opened, options: &Options) -> Result<()> 
             },
         )?;
     }
-    measured.print(format!(
+    report.add(measured.row(format!(
         "server-load, PutRecords by {CONNECTIONS_OF_BATCHES}"
-    ));
-    Ok(())
+    )))
 }
 
 /// All records from the oldest on, as many in a call as it answers with.
-fn get(running: &Server, shard: &Shard, options: &Options) -> Result<()> {
+fn get(running: &Server, shard: &Shard, options: &Options, report: &mut Report) -> Result<()> {
     let mut client = running.connect()?;
     let mut measured = Measured::default();
     for _ in 0..options.rounds {
@@ -136,8 +146,7 @@ fn get(running: &Server, shard: &Shard, options: &Options) -> Result<()> {
             },
         )?;
     }
-    measured.print("server-load, GetRecords by 1");
-    Ok(())
+    report.add(measured.row("server-load, GetRecords by 1"))
 }
 
 fn rate(records: usize, elapsed: Duration) -> Result<f64> {
@@ -186,13 +195,15 @@ impl Measured {
         Ok(())
     }
 
-    fn print(&self, what: impl Into<String>) {
-        println!("{}", self.series.row(what, "records/s", Goal::None));
+    fn row(&self, what: impl Into<String>) -> Row {
         let per_second = rustix::param::clock_ticks_per_second();
         let us = self.ticks.saturating_mul(1_000_000).checked_div(per_second);
         let records = u64::try_from(self.records).unwrap_or(u64::MAX);
         let each = us.and_then(|us| us.checked_div(records)).unwrap_or(0);
-        println!("    the server's processor time for a record: {each} us");
+        let row = self.series.row(what, "records/s", Goal::None);
+        row.with_note(format!(
+            "the server's processor time for a record: {each} us"
+        ))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p mainstem-benches --bench ratios -- --help` says what there is to choose.
 //!
-//! Prints a table and judges nothing by its exit code: times differ between machines and days.
+//! Prints a table, keeps it if asked to, and judges nothing by its exit code: times differ between
+//! machines and days.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench reads the clock and lays its files out itself"
@@ -24,8 +25,7 @@ mod shards;
 
 use anyhow::Result;
 
-use mainstem_benches::machine;
-use mainstem_benches::table::Row;
+use mainstem_benches::report::Report;
 use mainstem_benches::workplace::Workplace;
 
 use crate::options::Task;
@@ -40,18 +40,17 @@ fn main() -> Result<()> {
         }
     };
     let workplace = Workplace::new(env!("CARGO_TARGET_TMPDIR").as_ref())?;
-    println!("{}", machine::describe(workplace.path()));
-    println!("{}", Row::heading());
-    appends::measure(&workplace, &options)?;
-    batches::measure(&workplace, &options)?;
-    replay::measure(&workplace, &options)?;
-    cold::measure(&workplace, &options)?;
-    points::measure(&workplace, &options)?;
-    reopen::measure(&workplace, &options)?;
-    closed::measure(&workplace, &options)?;
-    serving::measure(&workplace, &options)?;
-    load::measure(&workplace, &options)?;
-    deleting::measure(&workplace, &options)?;
-    shards::measure(&workplace, &options)?;
+    let mut report = Report::begin(workplace.path(), options.write.as_deref())?;
+    appends::measure(&workplace, &options, &mut report)?;
+    batches::measure(&workplace, &options, &mut report)?;
+    replay::measure(&workplace, &options, &mut report)?;
+    cold::measure(&workplace, &options, &mut report)?;
+    points::measure(&workplace, &options, &mut report)?;
+    reopen::measure(&workplace, &options, &mut report)?;
+    closed::measure(&workplace, &options, &mut report)?;
+    serving::measure(&workplace, &options, &mut report)?;
+    load::measure(&workplace, &options, &mut report)?;
+    deleting::measure(&workplace, &options, &mut report)?;
+    shards::measure(&workplace, &options, &mut report)?;
     Ok(())
 }

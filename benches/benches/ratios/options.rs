@@ -5,16 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) const HELP: &str = "\
-Measures the engine against the floor of the disk.
-
-  --quick       fewer and shorter rounds, smaller data
-  --rounds N    rounds of each measurement (default 7)
-  --only TEXT   only measurements whose name contains TEXT; may be repeated
-  --long N      megabytes of the longer log that is reopened (default 2048)
-  --segments N  segments of the closed log that is reopened (default 10000)
-  --stored N    megabytes stored in the server that is started (default 1024)
-  --server PATH that server (default: what was built beside this program)";
+pub(crate) const HELP: &str = concat!(
+    "Measures the engine against the floor of the disk.\n\n",
+    include_str!("options.txt")
+);
 
 /// What to measure, and for how long.
 #[derive(Debug)]
@@ -32,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) stored_bytes: u64,
     /// The program of that server, if not the one beside this program.
     pub(crate) server: Option<PathBuf>,
+    /// Where the table is kept, if anywhere.
+    pub(crate) write: Option<PathBuf>,
     /// Shards that are left alone.
     pub(crate) idle_shards: usize,
     only: Vec<String>,
@@ -73,6 +69,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
         segments: 10_000,
         stored_bytes: 1024 << 20,
         server: None,
+        write: None,
         idle_shards: 10_000,
         only: Vec::new(),
     };
@@ -104,7 +101,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
                 let megabytes: u64 = value()?.parse().context("--stored")?;
                 options.stored_bytes = megabytes << 20;
             }
-            "--server" => options.server = Some(PathBuf::from(value()?)),
+            "--server" => options.server = Some(from_root(&value()?)),
+            "--write" => options.write = Some(from_root(&value()?)),
             FILL => {
                 let dir = PathBuf::from(value()?);
                 let bytes = value()?.parse().context("bytes to fill")?;
@@ -118,4 +116,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
         bail!("--rounds must be at least 1");
     }
     Ok(Task::Measure(options))
+}
+
+/// Returns a path as it is meant: cargo starts a bench in the directory of its package.
+fn from_root(path: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", path].iter().collect()
 }

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Opened, Workplace};
 use mainstem_log::{SeqNo, Start};
@@ -16,18 +17,18 @@ const RECORDS: u64 = 256 << 10;
 /// Reads, or appends, in a round.
 const CALLS: u64 = 2000;
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     if options.wants("point-read") {
-        point_reads(workplace, options)?;
+        point_reads(workplace, options, report)?;
     }
     if options.wants("follow") {
-        follow(workplace, options)?;
+        follow(workplace, options, report)?;
     }
     Ok(())
 }
 
 /// Records at places without an order, each looked up by its number.
-fn point_reads(workplace: &Workplace, options: &Options) -> Result<()> {
+fn point_reads(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let corner = workplace.corner()?;
     let Opened { shard, engine } = workplace::open(corner.path())?;
     workplace::fill(&shard, &PAYLOAD, RECORDS)?;
@@ -51,17 +52,14 @@ fn point_reads(workplace: &Workplace, options: &Options) -> Result<()> {
         }
         series.push(middle(took_us), middle(floor_us));
     }
-    println!(
-        "{}",
-        series.row("point-read-1024 p50", "us", Goal::Within(2.0))
-    );
+    report.add(series.row("point-read-1024 p50", "us", Goal::Within(2.0)))?;
     engine.close()?;
     Ok(())
 }
 
 /// From the return of an append to the reader that waited for it. A channel does as much between two
 /// threads, and is the floor.
-fn follow(workplace: &Workplace, options: &Options) -> Result<()> {
+fn follow(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let corner = workplace.corner()?;
     let Opened { shard, engine } = workplace::open(corner.path())?;
     let mut series = Series::default();
@@ -94,14 +92,11 @@ fn follow(workplace: &Workplace, options: &Options) -> Result<()> {
         follower.join().ok().context("the reader panicked")??;
         series.push(middle(took_us), handed_over_us(appends)?);
     }
-    println!(
-        "{}",
-        series.row(
-            "follow: commit to woken reader p50",
-            "us",
-            Goal::Within(50.0)
-        )
-    );
+    report.add(series.row(
+        "follow: commit to woken reader p50",
+        "us",
+        Goal::Within(50.0),
+    ))?;
     engine.close()?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 use mainstem_log::{SeqNo, Start};
@@ -18,7 +19,7 @@ const PAYLOAD: [u8; 1024] = [b'x'; 1024];
 /// What each further killed process appends before it may be killed, in bytes of payload.
 const TOP_UP_BYTES: u64 = 1 << 20;
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     if !options.wants("reopen-killed") {
         return Ok(());
     }
@@ -38,8 +39,7 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
         long_bytes >> 20,
         short_bytes >> 20
     );
-    println!("{}", series.row(what, "ms", Goal::AtMost(1.3)));
-    Ok(())
+    report.add(series.row(what, "ms", Goal::AtMost(1.3)))
 }
 
 /// Appends to the log in `dir`, in a process of its own, and kills it amid further appends.

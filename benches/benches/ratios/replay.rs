@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 use mainstem_benches::{floor, walk};
@@ -13,17 +14,23 @@ use mainstem_log::{Shard, Start};
 
 use crate::options::Options;
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     for bytes in [100, 1024] {
         let name = format!("replay-{bytes}");
         if options.wants(&name) {
-            case(workplace, options, &name, bytes)?;
+            case(workplace, options, report, &name, bytes)?;
         }
     }
     Ok(())
 }
 
-fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> Result<()> {
+fn case(
+    workplace: &Workplace,
+    options: &Options,
+    report: &mut Report,
+    name: &str,
+    bytes: usize,
+) -> Result<()> {
     let payload = vec![b'x'; bytes];
     let records = options.replay_bytes / u64::try_from(bytes)?;
     let corner = workplace.corner()?;
@@ -49,7 +56,7 @@ fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> R
         })?;
         kept.push(megabytes(engine)?, megabytes(floor)?);
     }
-    println!("{}", kept.row(name, "MiB/s", Goal::AtLeast(0.8)));
+    report.add(kept.row(name, "MiB/s", Goal::AtLeast(0.8)))?;
     drop(region);
     opened.engine.close()?;
     drop(opened);
@@ -68,8 +75,7 @@ fn case(workplace: &Workplace, options: &Options, name: &str, bytes: usize) -> R
         fresh.push(megabytes(engine)?, megabytes(floor)?);
     }
     let what = format!("{name}, fresh maps");
-    println!("{}", fresh.row(what, "MiB/s", Goal::AtLeast(0.8)));
-    Ok(())
+    report.add(fresh.row(what, "MiB/s", Goal::AtLeast(0.8)))
 }
 
 /// Writes the same records as bare frames, in groups as large as the engine's, each synced; returns the

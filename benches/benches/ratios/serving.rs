@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 
@@ -14,7 +15,7 @@ const SHARDS: usize = 4;
 
 /// The floor is a server without data, up to the answer that there is no such stream. Each server was
 /// stopped in good order before, and its files are not in memory.
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     if !options.wants("server-start") {
         return Ok(());
     }
@@ -43,8 +44,7 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
         series.push(full_ms, empty_ms);
     }
     let what = format!("server-start {} MiB stored", options.stored_bytes >> 20);
-    println!("{}", series.row(what, "ms", Goal::Within(200.0)));
-    Ok(())
+    report.add(series.row(what, "ms", Goal::Within(200.0)))
 }
 
 /// Puts records of so many bytes together through the server's own door.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
 use mainstem_benches::{in_flight, producers};
@@ -16,19 +17,19 @@ use crate::options::Options;
 const ACTIVE: usize = 1000;
 const PAYLOAD: [u8; 1024] = [b'x'; 1024];
 
-pub(crate) fn measure(workplace: &Workplace, options: &Options) -> Result<()> {
+pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     if options.wants("active-shards") {
-        active(workplace, options)?;
+        active(workplace, options, report)?;
     }
     if options.wants("idle-shards") {
-        idle(workplace, options)?;
+        idle(workplace, options, report)?;
     }
     Ok(())
 }
 
 /// One record under way in each of many shards, against as many in one: by a thread for each, and by
 /// futures.
-fn active(workplace: &Workplace, options: &Options) -> Result<()> {
+fn active(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let corner = workplace.corner()?;
     let opened = workplace::open(&corner.path().join("one"))?;
     let engine = Engine::open(
@@ -64,15 +65,20 @@ fn active(workplace: &Workplace, options: &Options) -> Result<()> {
         let one = in_flight::run(ACTIVE, options.round, |_| append(&opened.shard))?;
         Ok((many, one))
     };
-    in_rounds(options, "one record each", by_threads)?;
-    in_rounds(options, "by futures", by_futures)?;
+    in_rounds(options, report, "one record each", by_threads)?;
+    in_rounds(options, report, "by futures", by_futures)?;
     opened.engine.close()?;
     engine.close()?;
     Ok(())
 }
 
-/// Prints what `measure` says of many shards and of one.
-fn in_rounds(options: &Options, way: &str, measure: impl Fn() -> Result<(f64, f64)>) -> Result<()> {
+/// Reports what `measure` says of many shards and of one.
+fn in_rounds(
+    options: &Options,
+    report: &mut Report,
+    way: &str,
+    measure: impl Fn() -> Result<(f64, f64)>,
+) -> Result<()> {
     let mut series = Series::default();
     for round in 0..=options.rounds {
         let (many, one) = measure()?;
@@ -82,12 +88,11 @@ fn in_rounds(options: &Options, way: &str, measure: impl Fn() -> Result<(f64, f6
         }
     }
     let what = format!("active-shards {ACTIVE}, {way}");
-    println!("{}", series.row(what, "records/s", Goal::AtLeast(0.7)));
-    Ok(())
+    report.add(series.row(what, "records/s", Goal::AtLeast(0.7)))
 }
 
 /// What shards cost that were written to once and are left alone. The floor is the empty engine.
-fn idle(workplace: &Workplace, options: &Options) -> Result<()> {
+fn idle(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let shards_count = options.idle_shards;
     let corner = workplace.corner()?;
     let mut engine_options = EngineOptions::default();
@@ -116,15 +121,15 @@ fn idle(workplace: &Workplace, options: &Options) -> Result<()> {
     let mut memory = Series::default();
     memory.push(per_shard(before.memory_kib, after.memory_kib), 1.0);
     let what = format!("idle-shards {shards_count}, memory of each");
-    println!("{}", memory.row(what, "KiB", Goal::Within(8.0)));
+    report.add(memory.row(what, "KiB", Goal::Within(8.0)))?;
     let mut descriptors = Series::default();
     descriptors.push(per_shard(before.descriptors, after.descriptors), 1.0);
     let what = format!("idle-shards {shards_count}, descriptors of each");
-    println!("{}", descriptors.row(what, "", Goal::Within(0.01)));
+    report.add(descriptors.row(what, "", Goal::Within(0.01)))?;
     let mut wakes = Series::default();
     wakes.push(f64::from(u32::try_from(woken)?) / 5.0, 1.0);
     let what = format!("idle-shards {shards_count}, wake-ups of the process");
-    println!("{}", wakes.row(what, "1/s", Goal::Within(10.0)));
+    report.add(wakes.row(what, "1/s", Goal::Within(10.0)))?;
     drop(shards);
     engine.close()?;
     Ok(())

@@ -1,7 +1,5 @@
 //! Has all peers do the same, by turns, in rounds.
 
-use std::time::{Duration, SystemTime};
-
 use anyhow::{Context, Result};
 use mainstem_benches::machine;
 use mainstem_benches::workplace::Workplace;
@@ -39,7 +37,7 @@ pub(crate) fn run<Store: ?Sized>(
         .iter()
         .filter(|it| it.standing == Standing::Ours || options.wants_peer(it.name))
         .collect();
-    let machine = machine::describe(workplace.path());
+    let machine = machine::describe(workplace.path()) + &features(page);
     let about: Vec<_> = peers.iter().map(|it| about(it)).collect();
     eprintln!("{machine}");
     let mut cases = cases;
@@ -60,6 +58,17 @@ pub(crate) fn run<Store: ?Sized>(
     Ok(())
 }
 
+/// Says with which of the optional peers this program was built, below what is said of the machine.
+fn features(page: &Page) -> String {
+    let built = page.optional.iter().filter(|it| it.is_built);
+    let built: Vec<&str> = built.map(|it| it.name).collect();
+    if built.is_empty() {
+        String::new()
+    } else {
+        format!("features  {}\n", built.join(","))
+    }
+}
+
 fn about<Store: ?Sized>(peer: &Peer<Store>) -> PeerReport {
     PeerReport {
         name: peer.name.to_owned(),
@@ -74,7 +83,13 @@ fn measure<Store: ?Sized>(
     peers: &[&Peer<Store>],
     machine: &str,
 ) -> Result<CaseReport> {
-    let mut report = CaseReport::new(case.row, &case.what, case.is_parallel, machine, date());
+    let mut report = CaseReport::new(
+        case.row,
+        &case.what,
+        case.is_parallel,
+        machine,
+        machine::date_s(),
+    );
     report.load.push(load()?);
     for round in 0..case.rounds {
         for at in 0..peers.len() {
@@ -97,10 +112,4 @@ fn measure<Store: ?Sized>(
 fn load() -> Result<String> {
     let text = std::fs::read_to_string("/proc/loadavg").context("cannot read the load")?;
     Ok(text.split(' ').next().unwrap_or_default().to_owned())
-}
-
-/// Seconds since the Unix epoch.
-fn date() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or(Duration::ZERO).as_secs()
 }

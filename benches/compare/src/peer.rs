@@ -29,6 +29,43 @@ pub(crate) struct Peer<Store: ?Sized> {
     pub(crate) open: fn(&Path) -> Result<Box<Store>>,
 }
 
+/// A peer that is only there if the feature of the same name is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Optional {
+    pub(crate) name: &'static str,
+    pub(crate) is_built: bool,
+}
+
+/// Declares the module of each peer, and lists what is called `PEER` in them as `ALL_PEERS`, in this
+/// order. Where `if` and a feature follow, the peer is there with this feature, has its name, and is
+/// in `OPTIONAL`.
+macro_rules! peers {
+    ($store:ty: $($module:ident $(if $feature:literal)?,)+) => {
+        $(
+            $(#[cfg(feature = $feature)])?
+            mod $module;
+        )+
+
+        /// Everybody, ours first.
+        pub(crate) static ALL_PEERS: &[$crate::peer::Peer<$store>] = &[
+            $(
+                $(#[cfg(feature = $feature)])?
+                $module::PEER,
+            )+
+        ];
+
+        /// Who needs a feature.
+        pub(crate) static OPTIONAL: &[$crate::peer::Optional] = &[
+            $($($crate::peer::Optional {
+                name: $feature,
+                is_built: cfg!(feature = $feature),
+            },)?)+
+        ];
+    };
+}
+
+pub(crate) use peers;
+
 /// Returns the one called `name`.
 pub(crate) fn find<'a, Store: ?Sized>(
     peers: &'a [Peer<Store>],

@@ -4,9 +4,9 @@ use anyhow::{Result, bail};
 
 use super::{crash, defects, javascript, kill, model, power, python, rust, server};
 use crate::counts::Counts;
-use crate::fuzz;
 use crate::steps::Steps;
 use crate::workspace::{self, Workspace};
+use crate::{compare, fuzz};
 
 /// A suite by its name on the command line.
 #[derive(Debug)]
@@ -70,6 +70,10 @@ pub(crate) const ALL: &[Suite] = &[
         name: "fuzz",
         run: fuzz::suite,
     },
+    Suite {
+        name: "compare",
+        run: compare::suite,
+    },
 ];
 
 /// What `cargo xtask test --help` says.
@@ -85,7 +89,8 @@ pub(crate) const ABOUT: &str = "Every test: Rust, loom, killed processes, unmodi
     model       the generated shapes against the service model of the pinned botocore\n  \
     python      the AWS CLI version 2 and boto3 against a real server, with kills in between\n  \
     javascript  the JavaScript client, version 3, over HTTP/2 against a real server\n  \
-    fuzz        each fuzz target for 7 seconds\n\
+    fuzz        each fuzz target for 7 seconds\n  \
+    compare     the stores that benches/compare measures, without RocksDB\n\
     and all of them without one.\n\n\
     Pinned clients are installed below the target directory. What cannot run because a tool is\n\
     missing is named as skipped; when the variable CI is `true`, that is a failure.";

@@ -1,6 +1,6 @@
 //! What the table of logs says about itself, and what ours should reach.
 
-use super::peers::{FLOOR, SEQUENTIAL, WRITTEN_FLOOR};
+use super::peers::{FLOOR, OPTIONAL, SEQUENTIAL, WRITTEN_FLOOR};
 use crate::report::{Chart, Goal, Limit, Page};
 
 pub(crate) static PAGE: Page = Page {
@@ -34,6 +34,7 @@ pub(crate) static PAGE: Page = Page {
         ),
     ],
     goals: GOALS,
+    optional: OPTIONAL,
     charts: &[
         Chart {
             name: "append",

@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::peers::ALL_PEERS;
+use super::peers::{ALL_PEERS, OPTIONAL};
 use super::store::{Log, Seen};
-use crate::peer::{Peer, Standing};
+use crate::peer::{self, Peer, Standing};
 
 /// One of the peers changes the working directory, which all threads share.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -107,5 +107,13 @@ fn floors_reopen_as_files() {
         let log = (peer.open)(dir.path()).unwrap();
         assert!(replayed(&*log).bytes >= 1000, "{}", peer.name);
         log.close().unwrap();
+    }
+}
+
+#[test]
+fn who_needs_a_feature_has_its_name() {
+    for optional in OPTIONAL {
+        let is_there = peer::find(ALL_PEERS, optional.name).is_some();
+        assert_eq!(is_there, optional.is_built, "{}", optional.name);
     }
 }

@@ -1,5 +1,6 @@
 //! What the table of queues says about itself.
 
+use super::peers::OPTIONAL;
 use crate::report::{Chart, Page};
 
 pub(crate) static PAGE: Page = Page {
@@ -31,6 +32,7 @@ pub(crate) static PAGE: Page = Page {
         ),
     ],
     goals: &[],
+    optional: OPTIONAL,
     charts: &[
         Chart {
             name: "push",

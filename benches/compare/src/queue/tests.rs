@@ -7,7 +7,7 @@ use super::store::Queue;
 
 #[test]
 fn every_peer_serves_what_was_pushed_once_and_in_order() {
-    for peer in &ALL_PEERS {
+    for peer in ALL_PEERS {
         let dir = tempfile::tempdir().unwrap();
         let queue = (peer.open)(dir.path()).unwrap();
         let messages: Vec<Vec<u8>> = (0..100_u8).map(|it| vec![it; 10]).collect();
@@ -46,7 +46,7 @@ fn every_peer_serves_what_was_pushed_once_and_in_order() {
 
 #[test]
 fn threads_share_the_messages_of_every_peer() {
-    for peer in &ALL_PEERS {
+    for peer in ALL_PEERS {
         let dir = tempfile::tempdir().unwrap();
         let queue = (peer.open)(dir.path()).unwrap();
         let served = std::sync::Mutex::new(Vec::new());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::page::Page;
+use crate::peer::Optional;
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +74,27 @@ pub(crate) struct CaseReport {
     pub(super) date_s: u64,
     /// The load average of a minute, before and after.
     pub(crate) load: Vec<String>,
+    /// Peers whose figures are of an earlier run, as they were not built for this one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) taken_over: BTreeMap<String, Run>,
     pub(super) lines: Vec<Line>,
+}
+
+/// A run that measured something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// Machine, kernel, file system, commit and arguments.
+    machine: String,
+    /// When, in seconds since the Unix epoch.
+    pub(super) date_s: u64,
+}
+
+impl Run {
+    pub(super) fn commit(&self) -> &str {
+        let mut lines = self.machine.lines();
+        let commit = lines.find_map(|line| line.strip_prefix("commit"));
+        commit.map_or("unknown", str::trim)
+    }
 }
 
 impl CaseReport {
@@ -91,7 +112,31 @@ impl CaseReport {
             machine: machine.to_owned(),
             date_s,
             load: Vec::new(),
+            taken_over: BTreeMap::new(),
             lines: Vec::new(),
+        }
+    }
+
+    /// Takes over from an earlier measurement of the same what it says of peers that were not built for
+    /// this one.
+    fn take_over(&mut self, before: &Self, optional: &[Optional]) {
+        for peer in optional.iter().filter(|it| !it.is_built) {
+            for line in &mut self.lines {
+                let mut lines = before.lines.iter();
+                let rounds = lines
+                    .find(|it| it.unit == line.unit)
+                    .and_then(|it| it.rounds.get(peer.name));
+                let Some(rounds) = rounds else {
+                    continue;
+                };
+                line.rounds.insert(peer.name.to_owned(), rounds.clone());
+                let run = before.taken_over.get(peer.name).cloned();
+                let run = run.unwrap_or_else(|| Run {
+                    machine: before.machine.clone(),
+                    date_s: before.date_s,
+                });
+                self.taken_over.insert(peer.name.to_owned(), run);
+            }
         }
     }
 
@@ -161,25 +206,35 @@ impl Report {
         self.kept.cases.push(case);
     }
 
-    /// Adds what an earlier report says of other cases, and who took part in these alone.
+    /// Adds what an earlier report says of other cases, and of peers that are not built now, and who took
+    /// part in these alone.
     pub(super) fn add_others(&mut self, before: Kept) {
         let kept = &mut self.kept;
         // Cases stay where they were, and those of a row in the order in which they were measured first.
         let new = std::mem::take(&mut kept.cases);
         kept.cases = before.cases;
-        for case in new {
+        for mut case in new {
             let is_same = |it: &&mut CaseReport| (&it.row, &it.what) == (&case.row, &case.what);
             match kept.cases.iter_mut().find(is_same) {
-                Some(place) => *place = case,
+                Some(place) => {
+                    case.take_over(place, self.page.optional);
+                    *place = case;
+                }
                 None => kept.cases.push(case),
             }
         }
+        // Each column stays behind the one it was behind.
+        let mut place = 0;
         for peer in before.peers {
-            let is_there = kept.peers.iter().any(|it| it.name == peer.name);
+            if let Some(at) = kept.peers.iter().position(|it| it.name == peer.name) {
+                place = at + 1;
+                continue;
+            }
             let took_part = |it: &Line| it.rounds.contains_key(&peer.name);
             let mut lines = kept.cases.iter().flat_map(|it| &it.lines);
-            if !is_there && lines.any(took_part) {
-                kept.peers.push(peer);
+            if lines.any(took_part) {
+                kept.peers.insert(place, peer);
+                place += 1;
             }
         }
         let rows = self.page.rows;
@@ -228,5 +283,87 @@ mod tests {
             let ahead = line.ahead("ours", "peer").unwrap();
             assert!((ahead - 3.0).abs() < 1e-9, "{ahead}");
         }
+    }
+
+    const BUILT: Optional = Optional {
+        name: "optional",
+        is_built: true,
+    };
+    const NOT_BUILT: Optional = Optional {
+        is_built: false,
+        ..BUILT
+    };
+
+    /// Pages of programs that were built with and without a peer.
+    static WITH: Page = Page {
+        optional: &[BUILT],
+        ..WITHOUT
+    };
+    static WITHOUT: Page = Page {
+        name: "test",
+        title: "Test",
+        ours: "ours",
+        promise: "None.",
+        rows: &[("push", "so many threads push")],
+        goals: &[],
+        optional: &[NOT_BUILT],
+        charts: &[],
+    };
+
+    /// A report of one case, in which each of these peers did `value`.
+    fn report(page: &'static Page, peers: &str, value: f64) -> Report {
+        let about = |name: &str| PeerReport {
+            name: name.to_owned(),
+            is_durable: true,
+            is_floor: false,
+            how: String::new(),
+        };
+        let peers: Vec<PeerReport> = peers.split(' ').map(about).collect();
+        let machine = format!("commit    of {value}\n");
+        let mut report = Report::new(page, &machine, &peers);
+        let mut case = CaseReport::new("push", "1", false, &machine, 7);
+        for peer in &peers {
+            let figures = vec![Figure::new("1/s", Better::More, value)];
+            case.add(&peer.name, figures);
+        }
+        report.push(case);
+        report
+    }
+
+    fn columns(report: &Report) -> Vec<(&str, Option<f64>)> {
+        let line = &report.kept.cases[0].lines[0];
+        let column = |it: &'_ PeerReport| line.median(&it.name);
+        let peers = report.kept.peers.iter();
+        peers.map(|it| (it.name.as_str(), column(it))).collect()
+    }
+
+    #[test]
+    fn who_was_not_built_keeps_its_column_and_who_was_removed_does_not() {
+        let before = report(&WITH, "ours removed optional last", 1.0);
+        let mut now = report(&WITHOUT, "ours last", 2.0);
+        now.add_others(before.kept);
+        let expected = [
+            ("ours", Some(2.0)),
+            ("optional", Some(1.0)),
+            ("last", Some(2.0)),
+        ];
+        assert_eq!(columns(&now), expected);
+        let run = &now.kept.cases[0].taken_over["optional"];
+        assert_eq!((run.commit(), run.date_s), ("of 1", 7));
+        let page = now.page(&[]);
+        let said = "; optional as of Unix time 7, commit of 1\n";
+        assert!(page.contains(said), "{page}");
+
+        // Again: it is still of the first run.
+        let mut again = report(&WITHOUT, "ours last", 3.0);
+        again.add_others(now.kept);
+        assert_eq!(columns(&again)[1], ("optional", Some(1.0)));
+        let run = &again.kept.cases[0].taken_over["optional"];
+        assert_eq!(run.commit(), "of 1");
+
+        let mut with = report(&WITH, "ours optional last", 4.0);
+        with.add_others(again.kept);
+        assert_eq!(columns(&with)[1], ("optional", Some(4.0)));
+        assert!(with.kept.cases[0].taken_over.is_empty());
     }
 }

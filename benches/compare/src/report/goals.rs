@@ -131,6 +131,7 @@ mod tests {
                 limit: Limit::First,
             },
         ],
+        optional: &[],
         charts: &[],
     };
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::charts::Chart;
 use super::figures::{Kept, Report};
 use super::goals::Goal;
+use crate::peer::Optional;
 
 /// What is said about one kind of store.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Page {
     /// The rows in order, and what they are.
     pub(crate) rows: &'static [(&'static str, &'static str)],
     pub(crate) goals: &'static [Goal],
+    /// The peers that this program may have been built without.
+    pub(crate) optional: &'static [Optional],
     pub(crate) charts: &'static [Chart],
 }
 
@@ -59,7 +62,7 @@ impl Report {
     }
 
     /// Returns the page, with the charts of these names and titles.
-    fn page(&self, charts: &[(String, &str)]) -> String {
+    pub(super) fn page(&self, charts: &[(String, &str)]) -> String {
         let Page {
             name,
             title,
@@ -67,12 +70,12 @@ impl Report {
             promise,
             ..
         } = self.page;
+        let command = self.command();
         let mut page = format!(
             "# {title}\n\n\
-             Written by `cargo run --release --manifest-path benches/compare/Cargo.toml -- {name}`; the raw \
-             numbers are in `{name}.json`. Medians of rounds in which the peers took turns. In \
-             brackets, and as the least of the durable peers in the last column: how many times as good \
-             {ours} is, the median over the rounds; below 1 it is worse.\n\n{promise}\n\n",
+             Written by `{command}`; the raw numbers are in `{name}.json`. Medians of rounds in which the \
+             peers took turns. In brackets, and as the least of the durable peers in the last column: how \
+             many times as good {ours} is, the median over the rounds; below 1 it is worse.\n\n{promise}\n\n",
         );
         page.push_str(&self.table());
         let goals = self.goals();
@@ -98,6 +101,27 @@ impl Report {
         page
     }
 
+    /// Returns the command that measures all who are there.
+    fn command(&self) -> String {
+        let is_there = |it: &&Optional| self.kept.peers.iter().any(|peer| peer.name == it.name);
+        let features: Vec<&str> = self
+            .page
+            .optional
+            .iter()
+            .filter(is_there)
+            .map(|it| it.name)
+            .collect();
+        let features = if features.is_empty() {
+            String::new()
+        } else {
+            format!(" --features {}", features.join(","))
+        };
+        let name = self.page.name;
+        format!(
+            "cargo run --release{features} --manifest-path benches/compare/Cargo.toml -- {name}"
+        )
+    }
+
     fn where_and_when(&self, page: &mut String) {
         page.push_str(
             "\n## Where and when\n\n\
@@ -113,11 +137,20 @@ impl Report {
             }
             let load = case.load.join(" → ");
             let (row, what) = (&case.row, &case.what);
-            let _ = writeln!(
+            let _ = write!(
                 page,
                 "- {row}, {what}: Unix time {}, load {load}",
                 case.date_s
             );
+            for (peer, run) in &case.taken_over {
+                let _ = write!(
+                    page,
+                    "; {peer} as of Unix time {}, commit {}",
+                    run.date_s,
+                    run.commit()
+                );
+            }
+            page.push('\n');
         }
     }
 }
@@ -130,4 +163,42 @@ fn read(page: &Page, dir: &Path) -> Result<Option<Kept>> {
     let kept = serde_json::from_str(&text)
         .with_context(|| format!("{} is not of this version", raw.display()))?;
     Ok(Some(kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::PeerReport;
+
+    static PAGE: Page = Page {
+        name: "test",
+        title: "Test",
+        ours: "ours",
+        promise: "None.",
+        rows: &[],
+        goals: &[],
+        optional: &[Optional {
+            name: "optional",
+            is_built: false,
+        }],
+        charts: &[],
+    };
+
+    #[test]
+    fn the_command_names_the_features_of_those_who_are_there() {
+        let about = |name: &&str| PeerReport {
+            name: (*name).to_owned(),
+            is_durable: true,
+            is_floor: false,
+            how: String::new(),
+        };
+        for (peers, features) in [
+            (&["ours", "optional"][..], "--release --features optional "),
+            (&["ours"][..], "--release --manifest-path "),
+        ] {
+            let peers: Vec<PeerReport> = peers.iter().map(about).collect();
+            let page = Report::new(&PAGE, "", &peers).page(&[]);
+            assert!(page.contains(features), "{page}");
+        }
+    }
 }

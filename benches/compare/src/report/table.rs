@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use mainstem_benches::table;
+
 use super::figures::{Line, PeerReport, Report};
 
 impl Report {
@@ -58,43 +60,5 @@ pub(super) fn least_ahead(line: &Line, ours: &PeerReport, others: &[PeerReport])
 
 /// A number with three digits that matter, or all before the point.
 pub(super) fn number(value: Option<f64>) -> String {
-    let Some(value) = value else {
-        return String::new();
-    };
-    let digits = if value < 10.0 {
-        2
-    } else {
-        usize::from(value < 100.0)
-    };
-    let text = format!("{value:.digits$}");
-    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
-    let mut spaced = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            spaced.push(',');
-        }
-        spaced.push(digit);
-    }
-    if rest.is_empty() {
-        spaced
-    } else {
-        format!("{spaced}.{rest}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_readable() {
-        for (value, text) in [
-            (0.5, "0.50"),
-            (42.25, "42.2"),
-            (1234.4, "1,234"),
-            (1e6, "1,000,000"),
-        ] {
-            assert_eq!(number(Some(value)), text);
-        }
-    }
+    value.map(table::number).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use mainstem_env::Region;
 use crate::log::store::{Log, Seen};
 use crate::peer::{Peer, Standing};
 
-pub(crate) const ALLOCATED: Peer<dyn Log> = Peer {
+pub(crate) const PEER: Peer<dyn Log> = Peer {
     name: "floor",
     standing: Standing::Floor,
     how: "a bare file in fallocated space, each group of frames written and synced once, the first to \
@@ -19,18 +19,6 @@ pub(crate) const ALLOCATED: Peer<dyn Log> = Peer {
     lacks: &["point read", "reopen"],
     open: |dir| open(dir, Floor::create),
 };
-
-pub(crate) const WRITTEN: Peer<dyn Log> = Peer {
-    name: "floor, written space",
-    standing: Standing::Floor,
-    how: "the same in 64 MiB that were written and synced before, over and over: what a log can win that \
-          always has such space ahead",
-    lacks: &["replay warm", "replay cold", "point read", "reopen"],
-    open: |dir| open(dir, |path| Floor::create_written(path, WRITTEN_BYTES)),
-};
-
-/// More than any group, and small enough to be written within a moment.
-const WRITTEN_BYTES: u64 = 64 << 20;
 
 struct Bare {
     path: PathBuf,
@@ -40,7 +28,11 @@ struct Bare {
     map: Mutex<Option<(Region, u64)>>,
 }
 
-fn open(dir: &Path, create: fn(&Path) -> std::io::Result<Floor>) -> Result<Box<dyn Log>> {
+/// Opens the floor in `dir`, whose file `create` makes.
+pub(super) fn open(
+    dir: &Path,
+    create: fn(&Path) -> std::io::Result<Floor>,
+) -> Result<Box<dyn Log>> {
     let path = dir.join("floor");
     let is_new = !path.exists();
     let floor = is_new.then(|| create(&path)).transpose()?;

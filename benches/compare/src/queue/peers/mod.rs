@@ -1,19 +1,12 @@
 //! All peers: a new one is a file here and a line in this list.
 
-mod fjall;
-mod ours;
-mod redb;
-mod sqlite;
-mod yaque;
-
 use super::store::Queue;
-use crate::peer::Peer;
+use crate::peer::peers;
 
-/// Everybody, ours first.
-pub(crate) static ALL_PEERS: [Peer<dyn Queue>; 5] = [
-    ours::PEER,
-    sqlite::PEER,
-    redb::PEER,
-    fjall::PEER,
-    yaque::PEER,
-];
+peers! { dyn Queue:
+    ours,
+    sqlite,
+    redb,
+    fjall,
+    yaque,
+}

@@ -23,7 +23,7 @@ pub(crate) fn compare(workplace: &Workplace, options: &Options) -> Result<()> {
     cases.extend(drain::cases(workplace, options));
     cases.extend(reopen::cases(workplace, options));
     cases.extend(disk::cases(workplace, options));
-    contest::run(&PAGE, &ALL_PEERS, cases, workplace, options)
+    contest::run(&PAGE, ALL_PEERS, cases, workplace, options)
 }
 
 /// Pushes `messages` times `payload`, in batches of up to `batch`.

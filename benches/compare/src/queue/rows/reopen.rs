@@ -73,7 +73,7 @@ fn open(peer: &Peer<dyn Queue>, dir: &Path) -> Result<Duration> {
 
 /// The other process.
 pub(crate) fn hold(peer: &str, dir: &Path, messages: u64) -> Result<()> {
-    let peer = peer::find(&ALL_PEERS, peer).context("no such peer")?;
+    let peer = peer::find(ALL_PEERS, peer).context("no such peer")?;
     let queue = (peer.open)(dir)?;
     fill(&*queue, &payload(100), messages, 100)?;
     killed::ready()?;
