@@ -23,7 +23,7 @@ type Append = Pin<Box<dyn Future<Output = Result<Appended, LogError>>>>;
 /// An engine whose only thread for asynchronous appends can be kept busy.
 struct World {
     // Dropped before the engine, which waits for the thread.
-    go_on: mpsc::Sender<()>,
+    go_on: mpsc::SyncSender<()>,
     sim: Sim,
     engine: Engine,
     shards: Vec<Shard>,
@@ -38,8 +38,8 @@ impl World {
         let sim = Sim::new(seed);
         sim.set_published_check(|path| path.starts_with(JOURNAL));
         let is_armed = Arc::new(AtomicBool::new(false));
-        let (stopped, has_stopped) = mpsc::channel();
-        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (stopped, has_stopped) = mpsc::sync_channel(1);
+        let (go_on, may_go_on) = mpsc::sync_channel::<()>(1);
         let may_go_on = Mutex::new(may_go_on);
         let hold = {
             let is_armed = Arc::clone(&is_armed);
@@ -108,6 +108,12 @@ fn begin(shard: &Shard, payload: &[u8]) -> Append {
     append
 }
 
+fn all_acknowledged(appends: Vec<Result<Appended, LogError>>) {
+    for append in appends {
+        append.unwrap();
+    }
+}
+
 fn two(payload: &[u8]) -> Vec<(u64, Vec<u8>)> {
     vec![(0, b"first".to_vec()), (1, payload.to_vec())]
 }
@@ -143,10 +149,7 @@ fn one_sync_serves_them_all() {
 fn a_power_cut_in_between_leaves_what_was_before_or_all_of_it() {
     let world = World::new(2, small_segments);
     let begin = world.sim.op_count();
-    world
-        .append_to_all(b"together")
-        .into_iter()
-        .for_each(|it| drop(it.unwrap()));
+    all_acknowledged(world.append_to_all(b"together"));
     for at in begin..=world.sim.op_count() {
         for strictness in Strictness::ALL {
             for seed in 0..3 {
@@ -172,10 +175,7 @@ fn a_journal_without_room_has_each_synced_by_itself() {
     let world = World::new(3, small_segments);
     let fault = Fault::for_ever(OpKind::Allocate, 1, std::io::ErrorKind::StorageFull);
     world.sim.fail(fault.on_path("journal"));
-    world
-        .append_to_all(b"apart")
-        .into_iter()
-        .for_each(|it| drop(it.unwrap()));
+    all_acknowledged(world.append_to_all(b"apart"));
     assert_eq!(world.engine.metrics().journaled_groups, 0);
     assert_eq!(world.after_power_cut(), vec![two(b"apart"); SHARDS]);
 }
@@ -184,10 +184,7 @@ fn a_journal_without_room_has_each_synced_by_itself() {
 fn a_failed_sync_of_the_journal_is_told_to_all_and_acknowledges_nobody() {
     let world = World::new(4, small_segments);
     // The journal is there already.
-    world
-        .append_to_all(b"together")
-        .into_iter()
-        .for_each(|it| drop(it.unwrap()));
+    all_acknowledged(world.append_to_all(b"together"));
     let fault = Fault::once(OpKind::SyncData, 1, std::io::ErrorKind::Other);
     world.sim.fail(fault.on_path("journal"));
     for appended in world.append_to_all(b"in doubt") {
@@ -212,16 +209,12 @@ fn what_is_too_large_or_rolls_is_led_by_itself() {
     });
     // Too large for the journal.
     let large = vec![b'x'; 2016];
-    for appended in world.append_to_all(&large) {
-        appended.unwrap();
-    }
+    all_acknowledged(world.append_to_all(&large));
     assert_eq!(world.engine.metrics().journaled_groups, 0);
     let mut expected = two(&large);
     for number in 2..10 {
         let payload = vec![b'y'; 1200];
-        for appended in world.append_to_all(&payload) {
-            appended.unwrap();
-        }
+        all_acknowledged(world.append_to_all(&payload));
         expected.push((number, payload));
     }
     assert!(world.shards[0].metrics().rolls > 0);
