@@ -7,7 +7,6 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use mainstem_env::{Env, Fs, LockAttempt, LockHeld, OpenMode, replace_file};
 
 use crate::append::budget::Budget;
-use crate::append::writer::ShardWriter;
 use crate::config::{EngineOptions, Maintenance, ShardOptions};
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
@@ -311,14 +310,22 @@ impl EngineState {
 
     fn remove(&self, slot: &mut Option<Arc<ShardState>>, name: &ShardName) -> Result<(), LogError> {
         let gone = LogError::ShardNotFound(name.to_string());
+        let mut dirt = None;
         if let Some(shard) = slot.take() {
-            shard.committer.close(gone.clone(), ShardWriter::quiesce);
+            dirt = shard.committer.close(gone.clone(), |writer| {
+                writer.quiesce();
+                writer.lane.as_ref().map(|lane| Arc::clone(&lane.dirt))
+            });
             shard.watermark.end(gone);
             // A shard made anew has files of the same names.
             shard.trimming.lock().end();
         }
         self.clean.lock().remove(name.as_str());
         let removed = self.remove_files(name);
+        // Not before: until then a power cut may bring it back, and the journal has what it lacks.
+        if let (Ok(()), Some(dirt)) = (&removed, &dirt) {
+            self.journal.forget(dirt);
+        }
         // Not before: a new entry would let another thread in while the files are on their way out.
         self.shards.lock().remove(name);
         removed

@@ -65,8 +65,11 @@ enum Slot {
     Open(Arc<ShardState>),
     /// It could not be created, and nothing depends on what there may be of it.
     Failed,
-    /// There is one that is of no more use to this process.
+    /// There is one that takes nothing any more, and stays for as long as anything depends on it.
     Ended,
+    /// There is one that nothing depends on, and that could not be removed; the next opening does that. A
+    /// sync of its name may have failed, and what succeeds after that proves nothing.
+    Left,
 }
 
 /// Since when nothing was put into the journal.
@@ -186,7 +189,7 @@ impl Journal {
     pub(super) fn current(&self) -> Option<Arc<ShardState>> {
         match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(log) => return Some(Arc::clone(log)),
-            Slot::Changing | Slot::Failed | Slot::Ended => return None,
+            Slot::Changing | Slot::Failed | Slot::Ended | Slot::Left => return None,
             Slot::None => {}
         }
         self.swap(|slot| matches!(slot, Slot::None).then_some(Slot::Changing))?;
@@ -209,7 +212,7 @@ impl Journal {
 
     fn set(&self, slot: Slot) {
         self.is_taking.store(
-            !matches!(slot, Slot::Failed | Slot::Ended),
+            !matches!(slot, Slot::Failed | Slot::Ended | Slot::Left),
             Ordering::Relaxed,
         );
         self.swap(|_| Some(slot));
@@ -283,6 +286,11 @@ impl Journal {
         }
     }
 
+    /// Forgets what is noted of a shard that is gone for good: nothing of it will be asked for again.
+    pub(crate) fn forget(&self, dirt: &Arc<Dirt>) {
+        self.dirty.lock().retain(|other| !Arc::ptr_eq(other, dirt));
+    }
+
     /// Counts a group that went through the journal, as an entry of `bytes`.
     pub(super) fn count(&self, bytes: usize) {
         self.groups.add(1);
@@ -312,7 +320,7 @@ impl Journal {
                 self.is_taking.store(true, Ordering::Relaxed);
                 return;
             }
-            Slot::Changing | Slot::Failed | Slot::Ended => return,
+            Slot::Changing | Slot::Failed | Slot::Ended | Slot::Left => return,
         };
         // Before the list is looked at: who is put on it later needs nothing before this.
         let newest = log.segments.snapshot().last().map(|newest| newest.base);
@@ -385,9 +393,11 @@ impl Journal {
         self.set(if cleared { Slot::None } else { Slot::Failed });
     }
 
-    /// Tidies, and gives the journal up once nothing was put into it for `idle_ms`.
+    /// Tidies, gives the journal up once nothing was put into it for `idle_ms`, and lets there be another one
+    /// once nothing needs one that ended.
     pub(crate) fn maintain(&self, now: Elapsed, idle_ms: u64) {
         self.forget_failure();
+        self.give_up_ended();
         self.tidy();
         let is_idle = {
             let groups = self.groups();
@@ -406,8 +416,8 @@ impl Journal {
         }
     }
 
-    /// Ends the journal's work: for good if anything depends on it afterwards, and otherwise until it is
-    /// wanted again.
+    /// Ends the journal's work: until it is wanted again, if nothing depends on it afterwards, and otherwise
+    /// until nothing does.
     fn give_up(&self) {
         let open = |slot: &Slot| matches!(slot, Slot::Open(_)).then_some(Slot::Changing);
         let Some(Slot::Open(log)) = self.swap(open) else {
@@ -417,6 +427,20 @@ impl Journal {
         log.committer.close(LogError::Closed, ShardWriter::quiesce);
         log.watermark.end(LogError::Closed);
         log.trimming.lock().end();
+        self.finish();
+    }
+
+    /// As [`Self::give_up`], for a journal that ended before and was needed then: a shard of it was removed
+    /// since, or a group of it was on its way to a sync of its own.
+    fn give_up_ended(&self) {
+        let ended = |slot: &Slot| matches!(slot, Slot::Ended).then_some(Slot::Changing);
+        if self.swap(ended).is_some() {
+            self.finish();
+        }
+    }
+
+    /// Removes the journal, which takes nothing any more, unless anything depends on it.
+    fn finish(&self) {
         let tidying = self.tidying.lock();
         let failed = self.flush(SeqNo(u64::MAX));
         if self.needed_from().is_some() {
@@ -432,7 +456,7 @@ impl Journal {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot remove the commit journal; the next opening will");
-                self.set(Slot::Ended);
+                self.set(Slot::Left);
             }
         }
     }
@@ -451,6 +475,7 @@ impl Journal {
         {
             tracing::error!("the thread that tidies the commit journal had panicked");
         }
+        self.give_up_ended();
         self.give_up();
         self.shared.pool.stop();
     }
@@ -476,4 +501,69 @@ pub(super) fn remove(files: &Files, data_dir: &std::path::Path) -> Result<(), Lo
     fs.rename(&dir, &leaving)
         .map_err(LogError::io("rename", &dir))?;
     crate::engine::remove_leaving(&**fs, data_dir, &leaving)
+}
+
+#[cfg(all(test, not(mainstem_loom)))]
+mod tests {
+    use std::path::Path;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use mainstem_env::sim::{OpKind, Sim, hooked};
+    use mainstem_env::{OpenMode, ReadMode};
+
+    use super::*;
+
+    /// A commit asked for the journal just before it was given up, and says so when all others were synced.
+    #[test]
+    fn a_group_that_comes_too_late_does_not_end_journals_for_good() {
+        type Late = Box<dyn Fn() + Send + Sync>;
+        let late: Arc<OnceLock<Late>> = Arc::default();
+        let sim = Sim::new(1);
+        let env = sim.env();
+        let data_dir = Path::new("/data");
+        env.fs.create_dir(data_dir).unwrap();
+        let hook = {
+            let late = Arc::clone(&late);
+            move |kind, path: &Path| {
+                if kind == OpKind::SyncData && path == Path::new("/early") {
+                    late.get().unwrap()();
+                }
+                Ok(())
+            }
+        };
+        let env = hooked(&env, Arc::new(hook));
+        let files = Arc::new(Files::new(env, ReadMode::Buffered, 1));
+        let options = JournalOptions {
+            commits_min: 1,
+            ..JournalOptions::default()
+        };
+        let journal = Journal::new(
+            data_dir.to_path_buf(),
+            Arc::clone(&files),
+            Arc::default(),
+            options,
+            Maintenance::ByCaller,
+        );
+        let dirt_in = |path: &'static str| {
+            let file = files.env.fs.open(Path::new(path), OpenMode::CreateNew);
+            let segment = Segment::unread(path.into(), SeqNo(0), 0, Arc::clone(&files));
+            (Arc::new(Dirt::default()), file.unwrap(), Arc::new(segment))
+        };
+        let log = journal.current().unwrap();
+        let (dirt, file, segment) = dirt_in("/early");
+        journal.note_dirty(&dirt, log.watermark.next(), &file, &segment);
+        let (dirt, file, segment) = dirt_in("/late");
+        let note = {
+            let journal = Arc::clone(&journal);
+            move || journal.note_dirty(&dirt, log.watermark.next(), &file, &segment)
+        };
+        assert!(late.set(Box::new(note)).is_ok());
+
+        let minute = |minutes| Elapsed(Duration::from_mins(minutes));
+        journal.maintain(minute(0), 0);
+        assert!(journal.current().is_none(), "the late one may need it");
+        journal.maintain(minute(1), 60_000);
+        assert!(journal.current().is_some());
+    }
 }
