@@ -500,7 +500,7 @@ pub(super) fn remove(files: &Files, data_dir: &std::path::Path) -> Result<(), Lo
     crate::engine::remove_leaving(&**fs, data_dir, &leaving)?;
     fs.rename(&dir, &leaving)
         .map_err(LogError::io("rename", &dir))?;
-    crate::engine::remove_leaving(&**fs, data_dir, &leaving)
+    crate::engine::remove_renamed(&**fs, data_dir, &leaving)
 }
 
 #[cfg(all(test, not(mainstem_loom)))]

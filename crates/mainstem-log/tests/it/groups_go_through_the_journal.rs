@@ -368,13 +368,23 @@ fn a_journal_that_could_not_be_removed_is_left_for_the_next_opening() {
     append(&shards[0], b"alone").unwrap();
     assert_eq!(engine.metrics().journaled_groups, journaled);
     engine.close().unwrap();
-    for seed in 0..20 {
-        for strictness in Strictness::ALL {
-            let lost = sim.power_loss(sim.op_count(), &mut Choices::random(seed), strictness);
-            let engine = open_sim(&lost);
-            assert_eq!(read_all(&shard_of(&engine, 0)).len(), 6);
-            assert_eq!(read_all(&shard_of(&engine, 1)).len(), 5);
+    let check = |sim: &Sim, at| {
+        for seed in 0..20 {
+            for strictness in Strictness::ALL {
+                let lost = sim.power_loss(at, &mut Choices::random(seed), strictness);
+                let engine = open_sim(&lost);
+                assert_eq!(read_all(&shard_of(&engine, 0)).len(), 6);
+                assert_eq!(read_all(&shard_of(&engine, 1)).len(), 5);
+            }
         }
+    };
+    check(&sim, sim.op_count());
+    // The next opening knows nothing of the failure, and may lose power at any moment.
+    let next = sim.process_crash();
+    let begin = next.op_count();
+    open_sim(&next).close().unwrap();
+    for at in begin..=next.op_count() {
+        check(&next, at);
     }
 }
 
