@@ -503,7 +503,8 @@ pub(super) fn remove(files: &Files, data_dir: &std::path::Path) -> Result<(), Lo
     crate::engine::remove_renamed(&**fs, data_dir, &leaving)
 }
 
-#[cfg(all(test, not(mainstem_loom)))]
+#[cfg(test)]
+#[cfg(not(mainstem_loom))]
 mod tests {
     use std::path::Path;
     use std::sync::OnceLock;
@@ -514,56 +515,137 @@ mod tests {
 
     use super::*;
 
+    type Deed = Box<dyn Fn() + Send + Sync>;
+
+    /// A journal, and segments that need it.
+    struct World {
+        sim: Sim,
+        files: Arc<Files>,
+        journal: Arc<Journal>,
+        /// Done when `/first` is synced.
+        deed: Arc<OnceLock<Deed>>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let sim = Sim::new(1);
+            let data_dir = Path::new("/data");
+            sim.env().fs.create_dir(data_dir).unwrap();
+            let deed: Arc<OnceLock<Deed>> = Arc::default();
+            let hook = {
+                let deed = Arc::clone(&deed);
+                move |kind, path: &Path| {
+                    if kind == OpKind::SyncData
+                        && path == Path::new("/first")
+                        && let Some(deed) = deed.get()
+                    {
+                        deed();
+                    }
+                    Ok(())
+                }
+            };
+            let env = hooked(&sim.env(), Arc::new(hook));
+            let files = Arc::new(Files::new(env, ReadMode::Buffered, 1));
+            let options = JournalOptions {
+                commits_min: 1,
+                ..JournalOptions::default()
+            };
+            let journal = Journal::new(
+                data_dir.to_path_buf(),
+                Arc::clone(&files),
+                Arc::default(),
+                options,
+                Maintenance::ByCaller,
+            );
+            Self {
+                sim,
+                files,
+                journal,
+                deed,
+            }
+        }
+
+        fn set_deed(&self, deed: impl Fn() + Send + Sync + 'static) {
+            assert!(self.deed.set(Box::new(deed)).is_ok());
+        }
+
+        /// Returns what notes that a segment at `path` needs the journal, and the segment.
+        fn segment(&self, path: &'static str) -> (impl Fn() + Send + Sync + 'static, Arc<Segment>) {
+            let file = self.files.env.fs.open(Path::new(path), OpenMode::CreateNew);
+            let file = file.unwrap();
+            let files = Arc::clone(&self.files);
+            let segment = Arc::new(Segment::unread(path.into(), SeqNo(0), 0, files));
+            let (dirt, journal) = (Arc::new(Dirt::default()), Arc::clone(&self.journal));
+            let log = journal.current().unwrap();
+            let of_segment = Arc::clone(&segment);
+            let note = move || journal.note_dirty(&dirt, log.watermark.next(), &file, &of_segment);
+            (note, segment)
+        }
+
+        /// Has nobody use the journal until after `minutes`.
+        fn rest_until(&self, minutes: u64) {
+            self.journal
+                .maintain(Elapsed(Duration::from_mins(minutes)), 0);
+        }
+
+        fn is_there(&self) -> bool {
+            let is_of_journal = |path: &PathBuf| path.starts_with("/data/journal");
+            self.sim.files().iter().any(is_of_journal)
+        }
+    }
+
     /// A commit asked for the journal just before it was given up, and says so when all others were synced.
     #[test]
     fn a_group_that_comes_too_late_does_not_end_journals_for_good() {
-        type Late = Box<dyn Fn() + Send + Sync>;
-        let late: Arc<OnceLock<Late>> = Arc::default();
-        let sim = Sim::new(1);
-        let env = sim.env();
-        let data_dir = Path::new("/data");
-        env.fs.create_dir(data_dir).unwrap();
-        let hook = {
-            let late = Arc::clone(&late);
-            move |kind, path: &Path| {
-                if kind == OpKind::SyncData && path == Path::new("/early") {
-                    late.get().unwrap()();
-                }
-                Ok(())
-            }
-        };
-        let env = hooked(&env, Arc::new(hook));
-        let files = Arc::new(Files::new(env, ReadMode::Buffered, 1));
-        let options = JournalOptions {
-            commits_min: 1,
-            ..JournalOptions::default()
-        };
-        let journal = Journal::new(
-            data_dir.to_path_buf(),
-            Arc::clone(&files),
-            Arc::default(),
-            options,
-            Maintenance::ByCaller,
+        let world = World::new();
+        world.segment("/first").0();
+        world.set_deed(world.segment("/late").0);
+        world.rest_until(0);
+        assert!(
+            world.journal.current().is_none(),
+            "the late one may need it"
         );
-        let dirt_in = |path: &'static str| {
-            let file = files.env.fs.open(Path::new(path), OpenMode::CreateNew);
-            let segment = Segment::unread(path.into(), SeqNo(0), 0, Arc::clone(&files));
-            (Arc::new(Dirt::default()), file.unwrap(), Arc::new(segment))
-        };
-        let log = journal.current().unwrap();
-        let (dirt, file, segment) = dirt_in("/early");
-        journal.note_dirty(&dirt, log.watermark.next(), &file, &segment);
-        let (dirt, file, segment) = dirt_in("/late");
-        let note = {
-            let journal = Arc::clone(&journal);
-            move || journal.note_dirty(&dirt, log.watermark.next(), &file, &segment)
-        };
-        assert!(late.set(Box::new(note)).is_ok());
+        world.rest_until(1);
+        assert!(world.journal.current().is_some());
+    }
 
-        let minute = |minutes| Elapsed(Duration::from_mins(minutes));
-        journal.maintain(minute(0), 0);
-        assert!(journal.current().is_none(), "the late one may need it");
-        journal.maintain(minute(1), 60_000);
-        assert!(journal.current().is_some());
+    /// What a sync of zeros failed at, a sync of the segment that comes after it is not told.
+    #[test]
+    fn a_failed_sync_of_zeros_keeps_the_journal() {
+        let world = World::new();
+        let (note, segment) = world.segment("/first");
+        let log = world.journal.current().unwrap();
+        assert!(segment.claim.try_claim(64..128));
+        note();
+        std::thread::scope(|scope| {
+            let resting = scope.spawn(|| world.rest_until(0));
+            while log.committer.refusal().is_none() {
+                std::thread::yield_now();
+            }
+            segment.claim.finish(Some(LogError::Closed));
+            resting.join().unwrap();
+        });
+        for minutes in 1..3 {
+            world.rest_until(minutes);
+            assert!(world.journal.current().is_none());
+            assert!(world.is_there(), "{:?}", world.sim.files());
+        }
+    }
+
+    #[test]
+    fn zeros_wait_for_a_sync_in_the_background() {
+        let world = World::new();
+        let (note, segment) = world.segment("/first");
+        note();
+        let of_deed = Arc::clone(&segment);
+        let refused = Arc::new(AtomicBool::new(false));
+        let is_refused = Arc::clone(&refused);
+        world.set_deed(move || {
+            is_refused.store(!of_deed.claim.try_claim(64..128), Ordering::Relaxed);
+        });
+        world.rest_until(0);
+        assert!(refused.load(Ordering::Relaxed));
+        assert!(segment.claim.is_quiet(), "they may come now");
+        assert!(!world.is_there(), "{:?}", world.sim.files());
     }
 }
