@@ -36,7 +36,8 @@ pub struct EngineOptions {
     /// 0 switches it off. Everything is read once a day at most. Damage is logged and counted
     /// ([`ShardMetrics::scrub_errors`](crate::ShardMetrics::scrub_errors)), never touched.
     pub scrub_bytes_per_s: u64,
-    /// When shards share their syncs.
+    /// When shards share their syncs. A shard that does holds three descriptors until it rests: its segment
+    /// twice, as a failed sync is told to each descriptor once, and its index.
     pub journal: JournalOptions,
     /// Called once for each shard that is poisoned, with the cause, by the thread that met it. A
     /// server may end its process here. Default none.

@@ -7,7 +7,6 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use mainstem_env::{Env, Fs, LockAttempt, LockHeld, OpenMode, replace_file};
 
 use crate::append::budget::Budget;
-use crate::append::writer::ShardWriter;
 use crate::config::{EngineOptions, Maintenance, ShardOptions};
 use crate::defect::{Defect, is_planted};
 use crate::error::LogError;
@@ -314,14 +313,22 @@ impl EngineState {
 
     fn remove(&self, slot: &mut Option<Arc<ShardState>>, name: &ShardName) -> Result<(), LogError> {
         let gone = LogError::ShardNotFound(name.to_string());
+        let mut dirt = None;
         if let Some(shard) = slot.take() {
-            shard.committer.close(gone.clone(), ShardWriter::quiesce);
+            dirt = shard.committer.close(gone.clone(), |writer| {
+                writer.quiesce();
+                writer.lane.as_ref().map(|lane| Arc::clone(&lane.dirt))
+            });
             shard.watermark.end(gone);
             // A shard made anew has files of the same names.
             shard.trimming.lock().end();
         }
         self.clean.lock().remove(name.as_str());
         let removed = self.remove_files(name);
+        // Not before: until then a power cut may bring it back, and the journal has what it lacks.
+        if let (Ok(()), Some(dirt)) = (&removed, &dirt) {
+            self.journal.forget(dirt);
+        }
         // Not before: a new entry would let another thread in while the files are on their way out.
         self.shards.lock().remove(name);
         removed
@@ -340,13 +347,13 @@ impl EngineState {
         // One rename makes it leave as a whole: files removed one by one could leave a hole.
         let shards = self.dir.join(names::SHARDS);
         if is_planted(Defect::RemovalInPlace) {
-            return remove_leaving(&**fs, &shards, &dir);
+            return remove_renamed(&**fs, &shards, &dir);
         }
         let leaving = shards.join(names::leaving(name.as_str()));
         remove_leaving(&**fs, &shards, &leaving)?;
         fs.rename(&dir, &leaving)
             .map_err(LogError::io("rename", &dir))?;
-        remove_leaving(&**fs, &shards, &leaving)
+        remove_renamed(&**fs, &shards, &leaving)
     }
 
     /// Keeps the engine from being closed while a shard is opened, created or removed.
@@ -440,15 +447,31 @@ impl EngineState {
     }
 }
 
-/// Removes the directory at `dir` in `shards`, which belonged to a shard, if it is there.
-pub(crate) fn remove_leaving(fs: &dyn Fs, shards: &Path, dir: &Path) -> Result<(), LogError> {
-    if fs
-        .metadata(dir)
-        .map_err(LogError::io("look at", dir))?
-        .is_none()
-    {
+/// Removes what an attempt to remove a directory, which it had renamed to `dir` in `parent`, has left, if
+/// there is anything.
+///
+/// A sync of that name may have failed, and one that succeeds after it proves nothing. So it gets another name, with
+/// a `~`, for which there is a sync of its own.
+pub(crate) fn remove_leaving(fs: &dyn Fs, parent: &Path, dir: &Path) -> Result<(), LogError> {
+    let mut again = dir.as_os_str().to_owned();
+    again.push("~");
+    let again = PathBuf::from(again);
+    let mut is_there = false;
+    for (from, to) in [(&*again, dir), (dir, &*again)] {
+        let found = fs.metadata(from).map_err(LogError::io("look at", from))?;
+        if found.is_some() {
+            is_there = true;
+            fs.rename(from, to).map_err(LogError::io("rename", from))?;
+        }
+    }
+    if !is_there {
         return Ok(());
     }
+    remove_renamed(fs, parent, &again)
+}
+
+/// Removes the directory at `dir` in `shards`, which belonged to a shard until it was renamed.
+pub(crate) fn remove_renamed(fs: &dyn Fs, shards: &Path, dir: &Path) -> Result<(), LogError> {
     // The shard must have lost its name for good before it loses its first file, even if it was another
     // process that renamed it: otherwise a power cut may bring it back with a hole.
     fs.sync_dir(shards).map_err(LogError::io("sync", shards))?;
@@ -474,7 +497,8 @@ fn finish_removals(env: &Env, dir: &Path) -> Result<(), LogError> {
         .map_err(LogError::io("list", &shards))?
     {
         if entry.is_dir && names::is_leaving(&entry.name) {
-            remove_leaving(&*env.fs, &shards, &shards.join(entry.name))?;
+            let first_name = entry.name.trim_end_matches('~');
+            remove_leaving(&*env.fs, &shards, &shards.join(first_name))?;
         }
     }
     Ok(())

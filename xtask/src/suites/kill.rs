@@ -128,6 +128,11 @@ fn runs(workspace: &Workspace, programs: &Path) -> Result<Vec<Run>> {
             both(&command_line),
         ),
         with_faults(run("our log, with faults", &format!("{faults} 150"), None)),
+        with_faults(run(
+            "our log and its commit journal, with faults",
+            "syscalls --seed 2 --cases 90 --journal",
+            None,
+        )),
         with_faults(wrong("the toy, with faults", &format!("{faults} 150"))),
         run("our queue, killed", "kill-queue --seed 1 --cycles 30", None),
         // On the small file systems only where they can be mounted.

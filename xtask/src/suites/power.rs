@@ -78,6 +78,11 @@ pub(super) fn tests(workspace: &Workspace) -> Result<Outcome> {
     };
     expect(&["--states", "600", "--seed", "1"], false)?;
     expect(&["--failing", "--states", "96", "--seed", "2"], false)?;
+    let journal = ["--write", "{self} write {dir} --journal --shards 3"];
+    expect(
+        &[&["--states", "150", "--seed", "3"], &journal[..]].concat(),
+        false,
+    )?;
     let toy = |defect| {
         ["write", "read"].map(|what| format!("{{self}} toy {what} {{dir}} --defect {defect}"))
     };

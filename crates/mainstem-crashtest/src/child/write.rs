@@ -18,7 +18,6 @@ use crate::contract::Id;
 
 /// Appends the lines of standard input, each lane in a thread of its own.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct Write {
     /// The data directory, created if it is missing.
     dir: PathBuf,
@@ -42,9 +41,10 @@ pub struct Write {
     /// Append by futures, several of a lane at a time, in turn with blocking calls.
     #[arg(long)]
     asynchronous: bool,
-    /// Make groups durable in a commit journal, all that it can take.
-    #[arg(long)]
-    journal: bool,
+    /// Make groups durable in a small commit journal, all that it can take, or those of so many commits at
+    /// a time. Without this the engine decides.
+    #[arg(long, value_name = "COMMITS", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    journal: Option<usize>,
     /// Days that go by in a second, so that the retention of one day deletes all the time. The same for
     /// the life of a store.
     #[arg(long, value_name = "N")]
@@ -79,8 +79,8 @@ impl Write {
     fn open(&self) -> Result<(Engine, Vec<Shard>)> {
         let mut options = EngineOptions::default();
         let mut of_shards = super::shard_options();
-        if self.journal {
-            options.journal.commits_min = 1;
+        if let Some(commits_min) = self.journal {
+            options.journal.commits_min = commits_min;
             options.journal.bytes_max = JOURNAL_BYTES;
         }
         if self.maintain {

@@ -61,8 +61,8 @@ impl Adapter {
         if style.is_asynchronous {
             command.arg("--asynchronous");
         }
-        if style.is_journaling {
-            command.arg("--journal");
+        if let Some(commits) = style.journal {
+            command.arg(format!("--journal={commits}"));
         }
         hasten(&mut command, days_per_second);
         Ok(command)

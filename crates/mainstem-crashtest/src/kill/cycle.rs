@@ -97,13 +97,13 @@ impl<'run> Store<'run> {
     ///
     /// # Errors
     /// As [`Store::cycle`].
-    pub(super) fn kill_one(&mut self, tally: &mut Tally) -> Result<(), Failure> {
+    pub(super) fn kill_one(&mut self, style: Style, tally: &mut Tally) -> Result<(), Failure> {
         let plan = LifePlan {
             end: End::AfterAcks(12, Duration::ZERO),
             window: 6,
             pause: None,
             is_duel: false,
-            style: Style::default(),
+            style,
         };
         self.live(&plan, tally)
     }

@@ -139,7 +139,7 @@ impl Run {
         let mut store = Store::new(&env, &adapter, medium.store_dir(), &plan);
         let is_new = draw.one_in(3);
         if !is_new {
-            store.kill_one(&mut self.tally)?;
+            store.kill_one(Style::default(), &mut self.tally)?;
         }
         // The first in whose way it comes, and those who come while there is no space.
         let others = draw.within(0..=2);
@@ -179,7 +179,7 @@ impl Run {
         let style = Style {
             is_maintaining: draw.one_in(2),
             is_asynchronous: draw.one_in(2),
-            is_journaling: draw.one_in(2),
+            journal: draw.one_in(2).then_some(1),
             ..Style::default()
         };
         let env = self.bench.env.clone();

@@ -19,6 +19,13 @@ pub(super) struct StorePlan {
     draw: Draw,
 }
 
+/// More shards than the commits at which an engine uses its commit journal.
+const MANY_SHARDS: u32 = 32;
+/// Appends that are under way with so many, at least.
+const MANY_APPENDS: usize = 192;
+/// Commits at a time that are sometimes reached with so many, and sometimes not, however fast the disk is.
+const SOME_COMMITS: u32 = 4;
+
 /// One cycle: lives of the writer, each killed, then the reader.
 #[derive(Clone, Debug)]
 pub(super) struct CyclePlan {
@@ -46,8 +53,8 @@ pub(super) struct Style {
     pub(super) readers: u32,
     pub(super) is_maintaining: bool,
     pub(super) is_asynchronous: bool,
-    /// Whether groups go through the commit journal.
-    pub(super) is_journaling: bool,
+    /// How many commits at a time go through the commit journal, if the engine does not decide.
+    pub(super) journal: Option<u32>,
 }
 
 /// How a life ends.
@@ -110,6 +117,14 @@ impl StorePlan {
         self
     }
 
+    /// Has our own writer change between the commit journal and syncs of its segments, as many or few shards
+    /// commit at once.
+    pub(super) fn with_many_shards(mut self) -> Self {
+        self.shards = MANY_SHARDS;
+        self.lanes = usize::try_from(MANY_SHARDS).unwrap_or(1);
+        self
+    }
+
     /// Draws the next cycle.
     pub(super) fn cycle(&mut self, is_alone: bool) -> CyclePlan {
         let draw = &mut self.draw;
@@ -118,7 +133,13 @@ impl StorePlan {
             3..=4 => 2,
             _ => 3,
         };
-        let lives = (0..lives).map(|_| life(draw, is_alone)).collect();
+        let mut lives: Vec<_> = (0..lives).map(|_| life(draw, is_alone)).collect();
+        if self.shards >= MANY_SHARDS {
+            for life in &mut lives {
+                life.window = life.window.max(MANY_APPENDS);
+                life.style.journal = life.style.journal.map(|_| SOME_COMMITS);
+            }
+        }
         let kills = if draw.one_in(4) {
             draw.within(1..=2)
         } else {
@@ -153,7 +174,7 @@ fn life(draw: &mut Draw, is_alone: bool) -> LifePlan {
             readers: u32::try_from(draw.mostly_small(0..=2)).unwrap_or(0),
             is_maintaining: draw.one_in(2),
             is_asynchronous: draw.one_in(2),
-            is_journaling: draw.one_in(2),
+            journal: draw.one_in(2).then_some(1),
         },
     }
 }
@@ -191,6 +212,14 @@ mod tests {
         ] {
             assert!(lives.iter().any(|life| is_end(life.end)));
         }
+        assert!(lives.iter().any(|life| life.style.journal == Some(1)));
+        let mut busy = StorePlan::new(1, 1).with_many_shards();
+        let busy: Vec<LifePlan> = (0..200).flat_map(|_| busy.cycle(false).lives).collect();
+        assert!(busy.iter().all(|life| life.window >= MANY_APPENDS));
+        for journal in [None, Some(SOME_COMMITS)] {
+            assert!(busy.iter().any(|life| life.style.journal == journal));
+        }
+        assert!(busy.iter().all(|life| life.style.journal != Some(1)));
         let alone = (0..200).flat_map(|_| plan.cycle(true).lives);
         assert!(alone.into_iter().all(|life| !life.is_duel));
     }

@@ -109,6 +109,9 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
+/// Each store of so many is of many shards.
+const BUSY_EVERY: u64 = 5;
+
 impl Run {
     /// Begins one store after the other until the run is long enough.
     fn stores(&mut self, kill: &Kill) -> Result<(), Stop> {
@@ -135,6 +138,10 @@ impl Run {
             true => plan,
             false => plan.without_retention(),
         };
+        // Whoever knows retention knows shards.
+        if adapter.has_retention() && number % BUSY_EVERY == BUSY_EVERY - 1 {
+            plan = plan.with_many_shards();
+        }
         let mut store = Store::new(&env, &adapter, dir.to_path_buf(), &plan);
         for cycle in 0..plan.cycles {
             if self.is_enough(kill) {

@@ -33,6 +33,9 @@ pub struct Syscalls {
     /// Try every fault that there is
     #[arg(long, conflicts_with = "cases")]
     all: bool,
+    /// Have our own writers put all groups through the commit journal that it can take
+    #[arg(long, conflicts_with_all = ["write", "read"])]
+    journal: bool,
     #[command(flatten)]
     setup: Setup,
 }
@@ -45,6 +48,8 @@ const HARMED: [&str; 2] = ["(INJECTED)", "+++ killed by SIGKILL"];
 struct Run {
     bench: Bench,
     plan: StorePlan,
+    /// What writers do besides, those before and under faults.
+    style: Style,
     tally: Tally,
     /// By call and fault, how processes took it: well, refusing, dying, or that it did not come to it.
     took: BTreeMap<(&'static str, &'static str), [u64; 4]>,
@@ -65,9 +70,9 @@ enum Subject {
 impl Subject {
     const ALL: [Self; 3] = [Self::FirstWriter, Self::NextWriter, Self::Reader];
 
-    /// Returns what a writer does besides, unless it is none.
-    fn style(self) -> Option<Style> {
-        (self != Self::Reader).then(Style::default)
+    /// Returns `style`, unless it is no writer.
+    fn style(self, style: Style) -> Option<Style> {
+        (self != Self::Reader).then_some(style)
     }
 }
 
@@ -95,6 +100,10 @@ impl Syscalls {
         let mut run = Run {
             bench,
             plan: StorePlan::new(seed, 0).without_retention(),
+            style: Style {
+                journal: self.journal.then_some(1),
+                ..Style::default()
+            },
             tally: Tally::default(),
             took: BTreeMap::new(),
             cases: 0,
@@ -146,7 +155,7 @@ impl Run {
             for case in sample(all, most, &mut draw) {
                 let style = Style {
                     is_maintaining: draw.one_in(2),
-                    ..Style::default()
+                    ..self.style
                 };
                 let took = self.case(&case, subject, style);
                 let took = took.map_err(|failure| (format!("{case}, {subject}"), failure))?;
@@ -172,8 +181,9 @@ impl Run {
     /// Finds out which calls are made when nothing fails.
     fn trace(&mut self, subject: Subject) -> Result<Calls, Failure> {
         let trace = self.bench.base.join("trace");
+        let style = subject.style(self.style);
         self.with_store(subject, |store, tally| {
-            match store.faulty(None, subject.style(), &trace, tally)? {
+            match store.faulty(None, style, &trace, tally)? {
                 Took::Well => Ok(()),
                 _ => Err(anyhow::anyhow!("{subject} does not work under strace").into()),
             }
@@ -185,7 +195,7 @@ impl Run {
     /// Tries one fault, and whether the store works on afterwards.
     fn case(&mut self, case: &Case, subject: Subject, style: Style) -> Result<Took, Failure> {
         let trace = self.bench.base.join("trace");
-        let style = subject.style().map(|_| style);
+        let style = subject.style(style);
         let took = self.with_store(subject, |store, tally| {
             let took = store.faulty(Some(case), style, &trace, tally)?;
             store.faultless(tally)?;
@@ -213,7 +223,7 @@ impl Run {
             store.faultless(&mut self.tally)?;
         }
         if subject != Subject::FirstWriter {
-            store.kill_one(&mut self.tally)?;
+            store.kill_one(self.style, &mut self.tally)?;
         }
         work(&mut store, &mut self.tally)
     }

@@ -66,8 +66,11 @@ enum Slot {
     Open(Arc<ShardState>),
     /// It could not be created, and nothing depends on what there may be of it.
     Failed,
-    /// There is one that is of no more use to this process.
+    /// There is one that takes nothing any more, and stays for as long as anything depends on it.
     Ended,
+    /// There is one that nothing depends on, and that could not be removed; the next opening does that. A
+    /// sync of its name may have failed, and what succeeds after that proves nothing.
+    Left,
 }
 
 /// Since when nothing was put into the journal.
@@ -199,7 +202,7 @@ impl Journal {
     pub(super) fn current(&self) -> Option<Arc<ShardState>> {
         match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(log) => return Some(Arc::clone(log)),
-            Slot::Changing | Slot::Failed | Slot::Ended => return None,
+            Slot::Changing | Slot::Failed | Slot::Ended | Slot::Left => return None,
             Slot::None => {}
         }
         self.swap(|slot| matches!(slot, Slot::None).then_some(Slot::Changing))?;
@@ -222,7 +225,7 @@ impl Journal {
 
     fn set(&self, slot: Slot) {
         self.is_taking.store(
-            !matches!(slot, Slot::Failed | Slot::Ended),
+            !matches!(slot, Slot::Failed | Slot::Ended | Slot::Left),
             Ordering::Relaxed,
         );
         self.swap(|_| Some(slot));
@@ -296,6 +299,11 @@ impl Journal {
         }
     }
 
+    /// Forgets what is noted of a shard that is gone for good: nothing of it will be asked for again.
+    pub(crate) fn forget(&self, dirt: &Arc<Dirt>) {
+        self.dirty.lock().retain(|other| !Arc::ptr_eq(other, dirt));
+    }
+
     /// Counts groups that went through the journal at a time, as frames of so many `bytes`.
     pub(super) fn count(&self, groups: u64, bytes: usize) {
         self.groups.add(groups);
@@ -325,7 +333,7 @@ impl Journal {
                 self.is_taking.store(true, Ordering::Relaxed);
                 return;
             }
-            Slot::Changing | Slot::Failed | Slot::Ended => return,
+            Slot::Changing | Slot::Failed | Slot::Ended | Slot::Left => return,
         };
         // Before the list is looked at: who is put on it later needs nothing before this.
         let newest = log.segments.snapshot().last().map(|newest| newest.base);
@@ -398,9 +406,11 @@ impl Journal {
         self.set(if cleared { Slot::None } else { Slot::Failed });
     }
 
-    /// Tidies, and gives the journal up once nothing was put into it for `idle_ms`.
+    /// Tidies, gives the journal up once nothing was put into it for `idle_ms`, and lets there be another one
+    /// once nothing needs one that ended.
     pub(crate) fn maintain(&self, now: Elapsed, idle_ms: u64) {
         self.forget_failure();
+        self.give_up_ended();
         self.tidy();
         let is_idle = {
             let groups = self.groups();
@@ -419,8 +429,8 @@ impl Journal {
         }
     }
 
-    /// Ends the journal's work: for good if anything depends on it afterwards, and otherwise until it is
-    /// wanted again.
+    /// Ends the journal's work: until it is wanted again, if nothing depends on it afterwards, and otherwise
+    /// until nothing does.
     fn give_up(&self) {
         let open = |slot: &Slot| matches!(slot, Slot::Open(_)).then_some(Slot::Changing);
         let Some(Slot::Open(log)) = self.swap(open) else {
@@ -430,6 +440,20 @@ impl Journal {
         log.committer.close(LogError::Closed, ShardWriter::quiesce);
         log.watermark.end(LogError::Closed);
         log.trimming.lock().end();
+        self.finish();
+    }
+
+    /// As [`Self::give_up`], for a journal that ended before and was needed then: a shard of it was removed
+    /// since, or a group of it was on its way to a sync of its own.
+    fn give_up_ended(&self) {
+        let ended = |slot: &Slot| matches!(slot, Slot::Ended).then_some(Slot::Changing);
+        if self.swap(ended).is_some() {
+            self.finish();
+        }
+    }
+
+    /// Removes the journal, which takes nothing any more, unless anything depends on it.
+    fn finish(&self) {
         let tidying = self.tidying.lock();
         let failed = self.flush(SeqNo(u64::MAX));
         if self.needed_from().is_some() {
@@ -445,7 +469,7 @@ impl Journal {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot remove the commit journal; the next opening will");
-                self.set(Slot::Ended);
+                self.set(Slot::Left);
             }
         }
     }
@@ -464,6 +488,7 @@ impl Journal {
         {
             tracing::error!("the thread that tidies the commit journal had panicked");
         }
+        self.give_up_ended();
         self.give_up();
         self.shared.pool.stop();
     }
@@ -488,5 +513,152 @@ pub(super) fn remove(files: &Files, data_dir: &std::path::Path) -> Result<(), Lo
     crate::engine::remove_leaving(&**fs, data_dir, &leaving)?;
     fs.rename(&dir, &leaving)
         .map_err(LogError::io("rename", &dir))?;
-    crate::engine::remove_leaving(&**fs, data_dir, &leaving)
+    crate::engine::remove_renamed(&**fs, data_dir, &leaving)
+}
+
+#[cfg(test)]
+#[cfg(not(mainstem_loom))]
+mod tests {
+    use std::path::Path;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use mainstem_env::sim::{OpKind, Sim, hooked};
+    use mainstem_env::{OpenMode, ReadMode};
+
+    use super::*;
+
+    type Deed = Box<dyn Fn() + Send + Sync>;
+
+    /// A journal, and segments that need it.
+    struct World {
+        sim: Sim,
+        files: Arc<Files>,
+        journal: Arc<Journal>,
+        /// Done when `/first` is synced.
+        deed: Arc<OnceLock<Deed>>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let sim = Sim::new(1);
+            let data_dir = Path::new("/data");
+            sim.env().fs.create_dir(data_dir).unwrap();
+            let deed: Arc<OnceLock<Deed>> = Arc::default();
+            let hook = {
+                let deed = Arc::clone(&deed);
+                move |kind, path: &Path| {
+                    if kind == OpKind::SyncData
+                        && path == Path::new("/first")
+                        && let Some(deed) = deed.get()
+                    {
+                        deed();
+                    }
+                    Ok(())
+                }
+            };
+            let env = hooked(&sim.env(), Arc::new(hook));
+            let files = Arc::new(Files::new(env, ReadMode::Buffered, 1));
+            let options = JournalOptions {
+                commits_min: 1,
+                ..JournalOptions::default()
+            };
+            let journal = Journal::new(
+                data_dir.to_path_buf(),
+                Arc::clone(&files),
+                Arc::default(),
+                options,
+                Maintenance::ByCaller,
+            );
+            Self {
+                sim,
+                files,
+                journal,
+                deed,
+            }
+        }
+
+        fn set_deed(&self, deed: impl Fn() + Send + Sync + 'static) {
+            assert!(self.deed.set(Box::new(deed)).is_ok());
+        }
+
+        /// Returns what notes that a segment at `path` needs the journal, and the segment.
+        fn segment(&self, path: &'static str) -> (impl Fn() + Send + Sync + 'static, Arc<Segment>) {
+            let file = self.files.env.fs.open(Path::new(path), OpenMode::CreateNew);
+            let file = file.unwrap();
+            let files = Arc::clone(&self.files);
+            let segment = Arc::new(Segment::unread(path.into(), SeqNo(0), 0, files));
+            let (dirt, journal) = (Arc::new(Dirt::default()), Arc::clone(&self.journal));
+            let log = journal.current().unwrap();
+            let of_segment = Arc::clone(&segment);
+            let note = move || journal.note_dirty(&dirt, log.watermark.next(), &file, &of_segment);
+            (note, segment)
+        }
+
+        /// Has nobody use the journal until after `minutes`.
+        fn rest_until(&self, minutes: u64) {
+            self.journal
+                .maintain(Elapsed(Duration::from_mins(minutes)), 0);
+        }
+
+        fn is_there(&self) -> bool {
+            let is_of_journal = |path: &PathBuf| path.starts_with("/data/journal");
+            self.sim.files().iter().any(is_of_journal)
+        }
+    }
+
+    /// A commit asked for the journal just before it was given up, and says so when all others were synced.
+    #[test]
+    fn a_group_that_comes_too_late_does_not_end_journals_for_good() {
+        let world = World::new();
+        world.segment("/first").0();
+        world.set_deed(world.segment("/late").0);
+        world.rest_until(0);
+        assert!(
+            world.journal.current().is_none(),
+            "the late one may need it"
+        );
+        world.rest_until(1);
+        assert!(world.journal.current().is_some());
+    }
+
+    /// What a sync of zeros failed at, a sync of the segment that comes after it is not told.
+    #[test]
+    fn a_failed_sync_of_zeros_keeps_the_journal() {
+        let world = World::new();
+        let (note, segment) = world.segment("/first");
+        let log = world.journal.current().unwrap();
+        assert!(segment.claim.try_claim(64..128));
+        note();
+        std::thread::scope(|scope| {
+            let resting = scope.spawn(|| world.rest_until(0));
+            while log.committer.refusal().is_none() {
+                std::thread::yield_now();
+            }
+            segment.claim.finish(Some(LogError::Closed));
+            resting.join().unwrap();
+        });
+        for minutes in 1..3 {
+            world.rest_until(minutes);
+            assert!(world.journal.current().is_none());
+            assert!(world.is_there(), "{:?}", world.sim.files());
+        }
+    }
+
+    #[test]
+    fn zeros_wait_for_a_sync_in_the_background() {
+        let world = World::new();
+        let (note, segment) = world.segment("/first");
+        note();
+        let of_deed = Arc::clone(&segment);
+        let refused = Arc::new(AtomicBool::new(false));
+        let is_refused = Arc::clone(&refused);
+        world.set_deed(move || {
+            is_refused.store(!of_deed.claim.try_claim(64..128), Ordering::Relaxed);
+        });
+        world.rest_until(0);
+        assert!(refused.load(Ordering::Relaxed));
+        assert!(segment.claim.is_quiet(), "they may come now");
+        assert!(!world.is_there(), "{:?}", world.sim.files());
+    }
 }

@@ -280,6 +280,114 @@ fn a_failed_sync_in_the_background_poisons_and_the_journal_keeps_what_it_has() {
     assert!(!is_there(&lost));
 }
 
+/// Has the next sync of the first shard's segment fail, and maintenance run into it.
+fn fail_a_sync(sim: &Sim, engine: &Engine) {
+    let fault = Fault::once(OpKind::SyncData, 1, std::io::ErrorKind::Other);
+    sim.fail(fault.on_path("shards/s0/00000000000000000000.seg"));
+    for _ in 0..3 {
+        sim.advance(Duration::from_mins(1));
+        engine.maintain();
+    }
+}
+
+/// Nothing may end the journal but a shard that needs it, and that only for as long as it is there.
+#[test]
+fn a_failed_sync_keeps_the_journal_until_its_shard_is_removed() {
+    let (sim, engine, shards) = filled(17, 2);
+    fail_a_sync(&sim, &engine);
+    let error = append(&shards[0], b"more").unwrap_err();
+    assert!(matches!(error, LogError::Poisoned(_)), "{error:?}");
+    let journaled = engine.metrics().journaled_groups;
+    append(&shards[1], b"alone").unwrap();
+    // Syncs that succeed by now prove nothing.
+    for _ in 0..3 {
+        sim.advance(Duration::from_mins(1));
+        engine.maintain();
+    }
+    assert!(is_there(&sim), "{:?}", sim.files());
+    for seed in 0..20 {
+        for strictness in Strictness::ALL {
+            let lost = sim.power_loss(sim.op_count(), &mut Choices::random(seed), strictness);
+            let engine = open_sim(&lost);
+            assert_eq!(read_all(&shard_of(&engine, 0)).len(), 5);
+            assert_eq!(read_all(&shard_of(&engine, 1)).len(), 6);
+        }
+    }
+
+    engine.remove_shard(&name("s0")).unwrap();
+    engine.maintain();
+    assert!(!is_there(&sim), "{:?}", sim.files());
+    assert_eq!(engine.metrics().journaled_groups, journaled);
+    append(&shards[1], b"in company").unwrap();
+    assert_eq!(engine.metrics().journaled_groups, journaled + 1);
+    let engine = open_sim(&sim.power_loss_now());
+    assert_eq!(read_all(&shard_of(&engine, 1)).len(), 7);
+}
+
+/// Until a removal survives a power cut, so must what is removed.
+#[test]
+fn a_shard_that_could_not_be_removed_is_not_forgotten() {
+    let (sim, engine, _shards) = filled(18, 2);
+    fail_a_sync(&sim, &engine);
+    let fault = Fault::for_ever(OpKind::SyncDir, 1, std::io::ErrorKind::Other);
+    sim.fail(fault.on_path("/data/shards"));
+    engine.remove_shard(&name("s0")).unwrap_err();
+    engine.maintain();
+    sim.clear_faults();
+    assert!(is_there(&sim), "{:?}", sim.files());
+    let mut is_back = 0;
+    for seed in 0..20 {
+        let lost = sim.power_loss(
+            sim.op_count(),
+            &mut Choices::random(seed),
+            Strictness::StrictPosix,
+        );
+        let found = open_sim(&lost).shard(&name("s0"), small_segments());
+        if let Ok(found) = found {
+            assert_eq!(read_all(&found).len(), 5);
+            is_back += 1;
+        }
+    }
+    assert!(is_back > 0, "the removal was never lost");
+}
+
+/// The sync of its removal fails: that it was removed is never certain after that, and its name not used again.
+#[test]
+fn a_journal_that_could_not_be_removed_is_left_for_the_next_opening() {
+    let (sim, engine, shards) = filled(19, 2);
+    engine.maintain();
+    sim.advance(Duration::from_mins(1));
+    // After one for the index of each shard.
+    let fault = Fault::once(OpKind::SyncDir, 3, std::io::ErrorKind::Other);
+    sim.fail(fault);
+    for _ in 0..3 {
+        engine.maintain();
+        sim.advance(Duration::from_mins(1));
+    }
+    let journaled = engine.metrics().journaled_groups;
+    append(&shards[0], b"alone").unwrap();
+    assert_eq!(engine.metrics().journaled_groups, journaled);
+    engine.close().unwrap();
+    let check = |sim: &Sim, at| {
+        for seed in 0..20 {
+            for strictness in Strictness::ALL {
+                let lost = sim.power_loss(at, &mut Choices::random(seed), strictness);
+                let engine = open_sim(&lost);
+                assert_eq!(read_all(&shard_of(&engine, 0)).len(), 6);
+                assert_eq!(read_all(&shard_of(&engine, 1)).len(), 5);
+            }
+        }
+    };
+    check(&sim, sim.op_count());
+    // The next opening knows nothing of the failure, and may lose power at any moment.
+    let next = sim.process_crash();
+    let begin = next.op_count();
+    open_sim(&next).close().unwrap();
+    for at in begin..=next.op_count() {
+        check(&next, at);
+    }
+}
+
 #[test]
 fn no_descriptor_to_spare_and_no_room_for_a_journal_are_no_reason_to_refuse() {
     for op in [OpKind::CreateDir, OpKind::Create, OpKind::Allocate] {
