@@ -467,7 +467,10 @@ pub(crate) fn remove_leaving(fs: &dyn Fs, parent: &Path, dir: &Path) -> Result<(
     if !is_there {
         return Ok(());
     }
-    remove_renamed(fs, parent, &again)
+    remove_renamed(fs, parent, &again)?;
+    // Two of that name would be in each other's way: it has to be gone for good before anything takes the first
+    // name again.
+    fs.sync_dir(parent).map_err(LogError::io("sync", parent))
 }
 
 /// Removes the directory at `dir` in `shards`, which belonged to a shard until it was renamed.

@@ -178,7 +178,8 @@ impl Journal {
     /// Returns the most bytes of entries that are put into the journal at a time, so that they fit one of
     /// its segments.
     pub(super) fn joint_bytes_max(&self) -> u64 {
-        (self.options.bytes_max / JOURNAL_SEGMENTS / 2).min(JOINT_BYTES_MAX)
+        // The entry that fills it may go an eighth further, and a batch may take half of a segment.
+        (self.options.bytes_max / JOURNAL_SEGMENTS / 4).min(JOINT_BYTES_MAX)
     }
 
     /// Takes no groups until it is tidied next: there is no space, or it is poisoned.

@@ -14,14 +14,15 @@ use crate::append::committer::{Beginning, Begun};
 use crate::append::writer::ShardWriter;
 use crate::error::{LogError, Outcome};
 use crate::segment::active::Written;
+use crate::seq::SeqNo;
 use crate::shard::ShardState;
 
 /// Groups of many shards on their way into the journal.
 #[derive(Debug)]
 pub(crate) struct Joint {
     journal: Arc<Journal>,
-    /// The journal's log.
-    pub(super) log: Arc<ShardState>,
+    /// The journal's log; none before there is a group for it.
+    log: Option<Arc<ShardState>>,
     entries: Batch,
     _under_way: Option<UnderWay>,
 }
@@ -38,14 +39,29 @@ pub(crate) enum Joined {
 }
 
 impl Joint {
-    /// Returns what is to take the groups of so many shards; `None` if there is no journal.
-    fn new(journal: &Arc<Journal>, shards: usize) -> Option<Self> {
-        Some(Self {
-            log: journal.current()?,
+    /// Returns what is to take the groups of so many shards.
+    fn new(journal: &Arc<Journal>, shards: usize) -> Self {
+        Self {
+            log: None,
             journal: Arc::clone(journal),
             entries: Batch::new(),
             _under_way: journal.enter(shards),
-        })
+        }
+    }
+
+    /// Returns whether there is a journal for a group that should go there.
+    pub(crate) fn is_open(&mut self) -> bool {
+        if self.log.is_none() {
+            self.log = self.journal.current();
+        }
+        self.log.is_some()
+    }
+
+    /// Returns the sequence number from which on the journal will have what is put into it now.
+    pub(super) fn first(&self) -> SeqNo {
+        self.log
+            .as_ref()
+            .map_or(SeqNo(0), |log| log.watermark.next())
     }
 
     pub(super) fn push(&mut self, entry: &[u8]) {
@@ -60,7 +76,17 @@ impl Joint {
 
     /// Makes the groups durable, and begins anew.
     fn commit(&mut self) -> Joined {
-        let joined = match self.log.append_batch(&self.entries) {
+        let Some(log) = &self.log else {
+            return Joined::NotTaken;
+        };
+        let append = || log.append_batch(&self.entries);
+        // This thread has the leads of others: a panic must not take them with it.
+        let appended = catch_unwind(AssertUnwindSafe(append)).unwrap_or_else(|_| {
+            Err(LogError::CommitterPanicked {
+                shard: log.name.to_string(),
+            })
+        });
+        let joined = match appended {
             Ok(_) => {
                 let groups = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
                 self.journal.count(groups, self.entries.byte_len());
@@ -80,11 +106,11 @@ impl Joint {
 /// Commits the first pending group of each of `shards`, of each of which the caller has the lead. Those that
 /// have to be led by themselves are left to `alone`, with the lead.
 pub(crate) fn lead(shards: &[Arc<ShardState>], alone: impl Fn(&Arc<ShardState>)) {
-    let journal = shards.iter().find_map(|shard| shard.journal());
-    let Some(mut joint) = journal.and_then(|journal| Joint::new(journal, shards.len())) else {
+    let Some(journal) = shards.iter().find_map(|shard| shard.journal()) else {
         shards.iter().for_each(alone);
         return;
     };
+    let mut joint = Joint::new(journal, shards.len());
     let mut begun = Vec::with_capacity(shards.len());
     for shard in shards {
         // A panic poisons the shard that it is in, and the others go on.

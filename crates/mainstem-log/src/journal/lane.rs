@@ -91,7 +91,7 @@ impl Lane {
         let Some(journal) = self.journal.current() else {
             return Ok(false);
         };
-        self.announce(&journal, site, group);
+        self.announce(journal.watermark.next(), site, group);
         match journal.append_bytes(&self.entry) {
             Ok(_) => {
                 self.journal.count(1, frame_bytes(self.entry.len()));
@@ -107,13 +107,13 @@ impl Lane {
 
     /// Puts a group that is written to its segment into `joint`, which makes it durable.
     pub(crate) fn join(&mut self, joint: &mut Joint, site: Site<'_>, group: &[u8]) {
-        self.announce(&joint.log, site, group);
+        self.announce(joint.first(), site, group);
         joint.push(&self.entry);
     }
 
-    /// Encodes the entry of a group, and notes that the journal is needed from now on. Before the journal has
+    /// Encodes the entry of a group, and notes that the journal is needed from `first` on. Before the journal has
     /// it: whoever trims the journal in between must know of it.
-    fn announce(&mut self, journal: &ShardState, site: Site<'_>, group: &[u8]) {
+    fn announce(&mut self, first: SeqNo, site: Site<'_>, group: &[u8]) {
         let position = u32::try_from(site.position).unwrap_or(u32::MAX);
         let entry = JournalEntry::new(&self.shard, site.base, site.salt, position, group);
         entry.encode_into(&mut self.entry);
@@ -121,7 +121,6 @@ impl Lane {
         if let Some(file) = &self.file
             && !is_planted(Defect::JournalDirtForgotten)
         {
-            let first = journal.watermark.next();
             self.journal
                 .note_dirty(&self.dirt, first, file, site.segment);
         }

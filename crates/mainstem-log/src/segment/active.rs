@@ -308,7 +308,7 @@ impl ActiveSegment {
     ) -> Result<Option<Written>, CommitFailure> {
         let file = self.file().map_err(refused)?;
         lane.check()?;
-        if !lane.is_open_for(group.byte_len(), self.segment.path()) {
+        if !lane.is_open_for(group.byte_len(), self.segment.path()) || !joint.is_open() {
             return Ok(None);
         }
         let written = self.write(group, file)?;

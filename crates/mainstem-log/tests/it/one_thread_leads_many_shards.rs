@@ -211,6 +211,12 @@ fn what_is_too_large_or_rolls_is_led_by_itself() {
     let large = vec![b'x'; 2016];
     all_acknowledged(world.append_to_all(&large));
     assert_eq!(world.engine.metrics().journaled_groups, 0);
+    let journal = world
+        .sim
+        .files()
+        .into_iter()
+        .find(|it| it.starts_with(JOURNAL));
+    assert_eq!(journal, None, "nobody had anything for it");
     let mut expected = two(&large);
     for number in 2..10 {
         let payload = vec![b'y'; 1200];
@@ -218,6 +224,10 @@ fn what_is_too_large_or_rolls_is_led_by_itself() {
         expected.push((number, payload));
     }
     assert!(world.shards[0].metrics().rolls > 0);
+    assert!(
+        world.engine.metrics().journaled_groups > 0,
+        "what is small went through the journal, also if one batch of it was full"
+    );
     assert_eq!(world.after_power_cut(), vec![expected; SHARDS]);
 }
 
