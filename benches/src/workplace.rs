@@ -90,9 +90,6 @@ pub fn fill(shard: &Shard, payload: &[u8], records: u64) -> Result<()> {
 ///
 /// # Errors
 /// The system's error.
-///
-/// # Errors
-/// The system's error.
 pub fn cool_down(dir: &Path) -> Result<()> {
     for entry in std::fs::read_dir(dir).context("cannot list the files to drop from the cache")? {
         let path = entry?.path();

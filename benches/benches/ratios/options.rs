@@ -55,6 +55,7 @@ pub(crate) struct Fill {
     pub(crate) dir: PathBuf,
     /// Bytes of payload to append before saying so.
     pub(crate) bytes: u64,
+    pub(crate) shards: usize,
 }
 
 /// The argument by which this program starts itself as the process that is killed.
@@ -106,7 +107,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Task> {
             FILL => {
                 let dir = PathBuf::from(value()?);
                 let bytes = value()?.parse().context("bytes to fill")?;
-                return Ok(Task::Fill(Fill { dir, bytes }));
+                let shards = value()?.parse().context("shards to fill")?;
+                return Ok(Task::Fill(Fill { dir, bytes, shards }));
             }
             "--help" | "-h" => return Ok(Task::Help),
             other => bail!("unexpected argument `{other}`\n\n{HELP}"),

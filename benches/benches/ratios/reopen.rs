@@ -1,15 +1,20 @@
-//! Reopening a log whose process was killed, short and long.
+//! Reopening a log whose process was killed: short and long, and one of many busy shards.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use mainstem_benches::in_flight;
 use mainstem_benches::report::Report;
 use mainstem_benches::table::{Goal, Series};
 use mainstem_benches::workplace::{self, Workplace};
-use mainstem_log::{SeqNo, Start};
+use mainstem_env::Env;
+use mainstem_log::{
+    AppendOptions, Batch, Engine, EngineOptions, SeqNo, Shard, ShardName, ShardOptions, Start,
+};
 
 use crate::options::{FILL, Fill, Options};
 
@@ -18,21 +23,44 @@ const READY: &str = "ready";
 const PAYLOAD: [u8; 1024] = [b'x'; 1024];
 /// What each further killed process appends before it may be killed, in bytes of payload.
 const TOP_UP_BYTES: u64 = 1 << 20;
+/// How many shards are busy at a time when their process is killed.
+const BUSY: [usize; 3] = [16, 64, 1000];
+/// What is appended to all of them before, in bytes of payload: they are behind the journal then, which is
+/// what the next process has to read.
+const BUSY_BYTES: u64 = 64 << 20;
+/// What opening a shard may take that was written to when its process was killed, in ms.
+const SHARD_MS_MAX: u32 = 20;
+/// When a process that fills a log gives up waiting for being killed.
+const ABANDONED: Duration = Duration::from_hours(1);
 
 pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
-    if !options.wants("reopen-killed") {
-        return Ok(());
+    if options.wants("reopen-killed") {
+        short_and_long(workplace, options, report)?;
     }
+    for shards in BUSY {
+        let what = format!("reopen-killed, {shards} busy shards");
+        if options.wants(&what) {
+            report.add(busy(workplace, options, shards)?.row(
+                what,
+                "ms",
+                Goal::Within(f64::from(SHARD_MS_MAX) * f64::from(u32::try_from(shards)?)),
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn short_and_long(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let [short_bytes, long_bytes] = options.reopen_bytes;
     let (short, long) = (workplace.corner()?, workplace.corner()?);
-    kill_after(short.path(), short_bytes)?;
-    kill_after(long.path(), long_bytes)?;
+    kill_after(short.path(), 1, short_bytes)?;
+    kill_after(long.path(), 1, long_bytes)?;
     let mut series = Series::default();
     for _ in 0..options.rounds {
         let long_ms = reopen_ms(long.path())?;
         series.push(long_ms, reopen_ms(short.path())?);
-        kill_after(short.path(), TOP_UP_BYTES)?;
-        kill_after(long.path(), TOP_UP_BYTES)?;
+        kill_after(short.path(), 1, TOP_UP_BYTES)?;
+        kill_after(long.path(), 1, TOP_UP_BYTES)?;
     }
     let what = format!(
         "reopen-killed {} against {} MiB",
@@ -42,11 +70,28 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Rep
     report.add(series.row(what, "ms", Goal::AtMost(1.3)))
 }
 
-/// Appends to the log in `dir`, in a process of its own, and kills it amid further appends.
-fn kill_after(dir: &Path, bytes: u64) -> Result<()> {
+/// Opens an engine of many shards, all of which were being written to when its process was killed, and
+/// reads the last record of each. The floor does the same after an orderly close.
+fn busy(workplace: &Workplace, options: &Options, shards: usize) -> Result<Series> {
+    let corner = workplace.corner()?;
+    let mut series = Series::default();
+    for _ in 0..options.rounds {
+        kill_after(corner.path(), shards, BUSY_BYTES)?;
+        let killed_ms = open_all_ms(corner.path(), shards)?;
+        series.push(killed_ms, open_all_ms(corner.path(), shards)?);
+    }
+    Ok(series)
+}
+
+/// Appends to `shards` shards in `dir`, in a process of its own, and kills it amid further appends.
+fn kill_after(dir: &Path, shards: usize, bytes: u64) -> Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
-    command.arg(FILL).arg(dir).arg(bytes.to_string());
+    command
+        .arg(FILL)
+        .arg(dir)
+        .arg(bytes.to_string())
+        .arg(shards.to_string());
     let mut child = Killed(command.stdout(Stdio::piped()).spawn()?);
     let stdout = child.0.stdout.take().context("no pipe")?;
     let mut line = String::new();
@@ -71,8 +116,11 @@ impl Drop for Killed {
 
 /// The work of the process that is killed.
 pub(crate) fn fill(fill: &Fill) -> Result<()> {
-    let opened = workplace::open(&fill.dir)?;
     let records = fill.bytes / u64::try_from(PAYLOAD.len())?;
+    if fill.shards > 1 {
+        return fill_many(&fill.dir, fill.shards, records);
+    }
+    let opened = workplace::open(&fill.dir)?;
     workplace::fill(&opened.shard, &PAYLOAD, records)?;
     println!("{READY}");
     loop {
@@ -80,15 +128,71 @@ pub(crate) fn fill(fill: &Fill) -> Result<()> {
     }
 }
 
+/// Keeps one record under way in each of `count` shards, and says so after `records`.
+fn fill_many(dir: &Path, count: usize, records: u64) -> Result<()> {
+    let (_engine, shards) = open_all(dir, count)?;
+    let appended = AtomicU64::new(0);
+    in_flight::run(count, ABANDONED, |number| {
+        let mut batch = Batch::new();
+        let pushed = batch.push(&PAYLOAD);
+        let shard = shards.get(number);
+        let append = shard.map(|it| it.append_async(batch, AppendOptions::default()));
+        let appended = &appended;
+        async move {
+            pushed?;
+            append.context("no such shard")?.await?;
+            if appended.fetch_add(1, Ordering::Relaxed).saturating_add(1) == records {
+                println!("{READY}");
+            }
+            Ok::<(), anyhow::Error>(())
+        }
+    })?;
+    bail!("nobody killed this process")
+}
+
+/// Opens the engine in `dir` and `count` shards, which are created if there are none.
+fn open_all(dir: &Path, count: usize) -> Result<(Engine, Vec<Shard>)> {
+    let engine = Engine::open(&Env::real(), &dir.join("data"), EngineOptions::default())?;
+    let is_new = engine.shard_names()?.is_empty();
+    let open = |number: usize| -> Result<Shard> {
+        let name = ShardName::new(format!("shard-{number}"))?;
+        Ok(if is_new {
+            engine.create_shard(&name, ShardOptions::default())?
+        } else {
+            engine.shard(&name, ShardOptions::default())?
+        })
+    };
+    let shards = (0..count).map(open).collect::<Result<_>>()?;
+    Ok((engine, shards))
+}
+
 /// Opens the log in `dir` and reads its last record; returns what both took.
 fn reopen_ms(dir: &Path) -> Result<f64> {
     let start = Instant::now();
     let opened = workplace::open(dir)?;
-    let last = SeqNo(opened.shard.durable_end().0.saturating_sub(1));
-    let mut cursor = opened.shard.cursor(Start::At(last))?;
-    let record = cursor.next()?.context("no last record")?;
-    ensure!(record.payload() == PAYLOAD, "another record than expected");
+    read_last(&opened.shard)?;
     let took = start.elapsed();
     opened.engine.close()?;
     Ok(took.as_secs_f64() * 1000.0)
+}
+
+/// As [`reopen_ms`], of `count` shards.
+fn open_all_ms(dir: &Path, count: usize) -> Result<f64> {
+    let start = Instant::now();
+    let (engine, shards) = open_all(dir, count)?;
+    for shard in &shards {
+        read_last(shard)?;
+    }
+    let took = start.elapsed();
+    drop(shards);
+    engine.close()?;
+    Ok(took.as_secs_f64() * 1000.0)
+}
+
+fn read_last(shard: &Shard) -> Result<()> {
+    let last = SeqNo(shard.durable_end().0.saturating_sub(1));
+    let mut cursor = shard.cursor(Start::At(last))?;
+    let record = cursor.next()?.context("no last record")?;
+    ensure!(record.payload() == PAYLOAD, "another record than expected");
+    Ok(())
 }
