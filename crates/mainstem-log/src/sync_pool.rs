@@ -2,6 +2,7 @@
 //! on demand and sleep in the kernel.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::journal::joint;
@@ -115,7 +116,7 @@ impl SyncPool {
                 job
             };
             let Some(job) = job else { return };
-            job.run();
+            guarded(|| job.run());
         }
     }
 
@@ -147,16 +148,12 @@ impl SyncPool {
                     self.work.notify_one();
                 }
                 drop(state);
-                // A panic has poisoned the shard by the time it arrives here; the thread goes on.
-                let run = std::panic::AssertUnwindSafe(|| match &*leads {
+                guarded(|| match &*leads {
                     [] => job.run(),
                     leads => joint::lead(leads, |shard| {
                         self.submit(Job::LeadAlone(Arc::clone(shard)));
                     }),
                 });
-                if std::panic::catch_unwind(run).is_err() {
-                    tracing::error!("a thread that syncs panicked");
-                }
                 state = self.state.lock();
             } else if state.stopped {
                 state.threads = state.threads.saturating_sub(1);
@@ -173,5 +170,12 @@ impl SyncPool {
     pub(crate) fn stop(&self) {
         self.state.lock().stopped = true;
         self.work.notify_all();
+    }
+}
+
+/// Does `work`. A panic has poisoned the shard by the time it arrives here; whoever works goes on.
+fn guarded(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("a commit panicked");
     }
 }

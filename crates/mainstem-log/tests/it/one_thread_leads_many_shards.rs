@@ -29,6 +29,8 @@ struct World {
     shards: Vec<Shard>,
     /// Makes the thread stop at its next sync of the shard beside the others, which is not among them.
     is_armed: Arc<AtomicBool>,
+    /// The next call of this kind below this path panics.
+    panics: Arc<Mutex<Option<(OpKind, &'static str)>>>,
     beside: Shard,
     has_stopped: mpsc::Receiver<()>,
 }
@@ -41,9 +43,14 @@ impl World {
         let (stopped, has_stopped) = mpsc::sync_channel(1);
         let (go_on, may_go_on) = mpsc::sync_channel::<()>(1);
         let may_go_on = Mutex::new(may_go_on);
+        let panics = Arc::new(Mutex::new(None));
         let hold = {
-            let is_armed = Arc::clone(&is_armed);
+            let (is_armed, panics) = (Arc::clone(&is_armed), Arc::clone(&panics));
             move |kind, path: &Path| {
+                let is_next =
+                    |(next, below): &(OpKind, &str)| *next == kind && path.starts_with(below);
+                let next = panics.lock().unwrap().take_if(|next| is_next(next));
+                assert!(next.is_none(), "a panic in between");
                 let is_meant = kind == OpKind::SyncData && path.starts_with("/data/shards/beside");
                 if is_meant && is_armed.swap(false, Ordering::SeqCst) {
                     stopped.send(()).unwrap();
@@ -72,6 +79,7 @@ impl World {
             engine,
             shards,
             is_armed,
+            panics,
             beside,
             has_stopped,
         }
@@ -242,4 +250,35 @@ fn a_shard_that_fails_takes_nobody_with_it() {
     let found = world.after_power_cut();
     let whole = found.iter().filter(|it| **it == two(b"together"));
     assert_eq!(whole.count(), SHARDS - 1);
+}
+
+#[test]
+fn a_panic_ends_the_appends_that_it_met_and_no_others() {
+    for (kind, below, met) in [
+        (OpKind::Write, "/data/shards/s3", 3..4),
+        // Those that were put into the journal together; the rest had yet to begin.
+        (OpKind::SyncData, JOURNAL, 0..4),
+    ] {
+        let world = World::new(7, small_segments);
+        // The journal is there already.
+        all_acknowledged(world.append_to_all(b"together"));
+        *world.panics.lock().unwrap() = Some((kind, below));
+        for (at, appended) in world.append_to_all(&[b'y'; 1000]).into_iter().enumerate() {
+            assert_eq!(appended.is_err(), met.contains(&at), "{below}, shard {at}");
+        }
+        for (at, shard) in world.shards.iter().enumerate() {
+            let more = append(shard, b"more");
+            assert_eq!(more.is_err(), met.contains(&at), "{below}, shard {at}");
+        }
+        // The thread that commits goes on.
+        block_on(begin(&world.beside, b"beside")).unwrap();
+        for (at, found) in world.after_power_cut().into_iter().enumerate() {
+            let whole = two(b"together");
+            assert!(found.starts_with(&whole), "{below}, shard {at}: {found:?}");
+            assert!(
+                found.len() == 4 || met.contains(&at),
+                "{below}, shard {at}: {found:?}"
+            );
+        }
+    }
 }
