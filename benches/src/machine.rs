@@ -25,6 +25,13 @@ pub fn date_s() -> u64 {
     now.unwrap_or(Duration::ZERO).as_secs()
 }
 
+/// Returns the day, in UTC, of a time in seconds since the Unix epoch.
+pub fn day(date_s: u64) -> String {
+    let time = i64::try_from(date_s).ok();
+    let time = time.and_then(|it| jiff::Timestamp::from_second(it).ok());
+    time.map_or_else(unknown, |it| it.strftime("%Y-%m-%d").to_string())
+}
+
 /// Joins arguments, without where anything lies on this machine.
 fn without_paths(arguments: impl Iterator<Item = String>) -> String {
     let mut named = Vec::new();
@@ -96,6 +103,13 @@ fn commit() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_told_as_people_write_it() {
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(1_795_305_599), "2026-11-21");
+        assert_eq!(day(u64::MAX), "unknown");
+    }
 
     #[test]
     fn of_paths_only_the_name_is_told() {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::kept::Kept;
+use super::kept::{Kept, KeptRow};
+use crate::machine::day;
 use crate::table::{Goal, Row, number};
 
 const HEAD: &str = "\
@@ -29,13 +30,16 @@ pub(super) fn page(kept: &Kept) -> String {
         title = "";
     }
     page.push_str("\n## Where and when\n");
-    let mut last = "";
-    for row in &kept.rows {
-        if row.machine != last {
-            let _ = write!(page, "\n```text\n{}```\n\n", row.machine);
-            last = &row.machine;
-        }
-        let _ = writeln!(page, "- {}: Unix time {}", row.row.what, row.date_s);
+    let run_and_day = |row: &KeptRow| (row.machine.clone(), day(row.date_s));
+    for rows in kept.rows.chunk_by(|a, b| run_and_day(a) == run_and_day(b)) {
+        let Some(first) = rows.first() else { continue };
+        let (run, day) = run_and_day(first);
+        let what: Vec<&str> = rows.iter().map(|it| it.row.what.as_str()).collect();
+        let _ = writeln!(
+            page,
+            "\n```text\ndate      {day}\n{run}```\n\n{}",
+            what.join("; ")
+        );
     }
     page
 }
@@ -75,7 +79,6 @@ fn line(row: &Row) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kept::KeptRow;
     use super::*;
     use crate::table::Series;
 
@@ -108,19 +111,26 @@ mod tests {
             machine: format!("commit    {commit}\n"),
             date_s,
         };
-        let mut rows = vec![kept("a", "1", 7), kept("b", "1", 8), kept("c", "2", 9)];
+        let mut rows = vec![
+            kept("a", "1", 7),
+            kept("b", "1", 8),
+            kept("c", "2", 9),
+            kept("d", "2", 86_400),
+        ];
         let page_of = |rows: &[KeptRow]| {
             page(&Kept {
                 rows: rows.to_vec(),
             })
         };
-        let where_and_when = "\n## Where and when\n\n```text\ncommit    1\n```\n\n- a: Unix time 7\n\
-                              - b: Unix time 8\n\n```text\ncommit    2\n```\n\n- c: Unix time 9\n";
+        let where_and_when = "\n## Where and when\n\n\
+                              ```text\ndate      1970-01-01\ncommit    1\n```\n\na; b\n\n\
+                              ```text\ndate      1970-01-01\ncommit    2\n```\n\nc\n\n\
+                              ```text\ndate      1970-01-02\ncommit    2\n```\n\nd\n";
         let text = page_of(&rows);
         assert!(text.ends_with(where_and_when), "{text}");
         assert!(!text.contains("Measured with it"), "{text}");
 
-        for row in &mut rows[1..] {
+        for row in &mut rows[1..3] {
             row.row = row.row.clone().with_note("3 us each");
         }
         let text = page_of(&rows);

@@ -351,7 +351,7 @@ mod tests {
         let run = &now.kept.cases[0].taken_over["optional"];
         assert_eq!((run.commit(), run.date_s), ("of 1", 7));
         let page = now.page(&[]);
-        let said = "; optional as of Unix time 7, commit of 1\n";
+        let said = "; optional as of 1970-01-01, commit of 1\n";
         assert!(page.contains(said), "{page}");
 
         // Again: it is still of the first run.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use mainstem_benches::machine::day;
 
 use super::charts::Chart;
 use super::figures::{Kept, Report};
@@ -137,16 +138,12 @@ impl Report {
             }
             let load = case.load.join(" → ");
             let (row, what) = (&case.row, &case.what);
-            let _ = write!(
-                page,
-                "- {row}, {what}: Unix time {}, load {load}",
-                case.date_s
-            );
+            let _ = write!(page, "- {row}, {what}: {}, load {load}", day(case.date_s));
             for (peer, run) in &case.taken_over {
                 let _ = write!(
                     page,
-                    "; {peer} as of Unix time {}, commit {}",
-                    run.date_s,
+                    "; {peer} as of {}, commit {}",
+                    day(run.date_s),
                     run.commit()
                 );
             }
