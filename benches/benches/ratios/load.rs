@@ -197,9 +197,11 @@ impl Measured {
 
     fn row(&self, what: impl Into<String>) -> Row {
         let per_second = rustix::param::clock_ticks_per_second();
-        let us = self.ticks.saturating_mul(1_000_000).checked_div(per_second);
+        let ns = self.ticks.saturating_mul(1_000_000_000);
+        let ns = ns.checked_div(per_second);
         let records = u64::try_from(self.records).unwrap_or(u64::MAX);
-        let each = us.and_then(|us| us.checked_div(records)).unwrap_or(0);
+        let each = ns.and_then(|ns| ns.checked_div(records)).unwrap_or(0);
+        let each = format!("{}.{}", each / 1000, each / 100 % 10);
         let row = self.series.row(what, "records/s", Goal::None);
         row.with_note(format!(
             "the server's processor time for a record: {each} us"

@@ -55,6 +55,7 @@ pub(crate) struct Fill {
     pub(crate) dir: PathBuf,
     /// Bytes of payload to append before saying so.
     pub(crate) bytes: u64,
+    /// Shards to append to, one record under way in each.
     pub(crate) shards: usize,
 }
 

@@ -37,7 +37,7 @@ pub(super) fn page(kept: &Kept) -> String {
         let what: Vec<&str> = rows.iter().map(|it| it.row.what.as_str()).collect();
         let _ = writeln!(
             page,
-            "\n```text\ndate      {day}\n{run}```\n\n{}",
+            "\n```text\ndate      {day} UTC\n{run}```\n\n{}",
             what.join("; ")
         );
     }
@@ -123,9 +123,9 @@ mod tests {
             })
         };
         let where_and_when = "\n## Where and when\n\n\
-                              ```text\ndate      1970-01-01\ncommit    1\n```\n\na; b\n\n\
-                              ```text\ndate      1970-01-01\ncommit    2\n```\n\nc\n\n\
-                              ```text\ndate      1970-01-02\ncommit    2\n```\n\nd\n";
+                              ```text\ndate      1970-01-01 UTC\ncommit    1\n```\n\na; b\n\n\
+                              ```text\ndate      1970-01-01 UTC\ncommit    2\n```\n\nc\n\n\
+                              ```text\ndate      1970-01-02 UTC\ncommit    2\n```\n\nd\n";
         let text = page_of(&rows);
         assert!(text.ends_with(where_and_when), "{text}");
         assert!(!text.contains("Measured with it"), "{text}");

@@ -173,9 +173,10 @@ impl SyncPool {
     }
 }
 
-/// Does `work`. A panic has poisoned the shard by the time it arrives here; whoever works goes on.
+/// Does `work`. A panic in a commit has poisoned the shard by the time it arrives here, and one in filling
+/// with zeros has given the filling up; whoever works goes on.
 fn guarded(work: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
-        tracing::error!("a commit panicked");
+        tracing::error!("a commit, or filling with zeros ahead of one, panicked");
     }
 }
