@@ -37,9 +37,7 @@ const BUSY: [(usize, u64); 4] = [
 const ABANDONED: Duration = Duration::from_mins(5);
 
 pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
-    if options.wants("reopen-killed") {
-        short_and_long(workplace, options, report)?;
-    }
+    short_and_long(workplace, options, report)?;
     for (shards, bytes) in BUSY {
         let what = format!("reopen-killed, {shards} busy shards, {} MiB", bytes >> 20);
         if options.wants(&what) {
@@ -51,6 +49,14 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Rep
 
 fn short_and_long(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let [short_bytes, long_bytes] = options.reopen_bytes;
+    let what = format!(
+        "reopen-killed {} against {} MiB",
+        long_bytes >> 20,
+        short_bytes >> 20
+    );
+    if !options.wants(&what) {
+        return Ok(());
+    }
     let (short, long) = (workplace.corner()?, workplace.corner()?);
     kill_after(short.path(), 1, short_bytes)?;
     kill_after(long.path(), 1, long_bytes)?;
@@ -61,11 +67,6 @@ fn short_and_long(workplace: &Workplace, options: &Options, report: &mut Report)
         kill_after(short.path(), 1, TOP_UP_BYTES)?;
         kill_after(long.path(), 1, TOP_UP_BYTES)?;
     }
-    let what = format!(
-        "reopen-killed {} against {} MiB",
-        long_bytes >> 20,
-        short_bytes >> 20
-    );
     report.add(series.row(what, "ms", Goal::AtMost(1.3)))
 }
 
