@@ -69,6 +69,16 @@ fn data(dir: &Path) -> PathBuf {
     dir.join("data")
 }
 
+/// As [`open`], with `records` times `payload` in the shard.
+///
+/// # Errors
+/// Those of the engine.
+pub fn open_filled(dir: &Path, payload: &[u8], records: u64) -> Result<Opened> {
+    let opened = open(dir)?;
+    fill(&opened.shard, payload, records)?;
+    Ok(opened)
+}
+
 /// Appends `records` times `payload` in large batches.
 ///
 /// # Errors

@@ -40,8 +40,7 @@ fn case(
     let payload = vec![b'x'; bytes];
     let records = options.replay_bytes / u64::try_from(bytes)?;
     let corner = workplace.corner()?;
-    let filled = workplace::open(corner.path())?;
-    workplace::fill(&filled.shard, &payload, records)?;
+    let filled = workplace::open_filled(corner.path(), &payload, records)?;
     filled.engine.close()?;
     drop(filled);
 

@@ -30,8 +30,7 @@ pub(crate) fn measure(workplace: &Workplace, options: &Options, report: &mut Rep
 /// Records at places without an order, each looked up by its number.
 fn point_reads(workplace: &Workplace, options: &Options, report: &mut Report) -> Result<()> {
     let corner = workplace.corner()?;
-    let Opened { shard, engine } = workplace::open(corner.path())?;
-    workplace::fill(&shard, &PAYLOAD, RECORDS)?;
+    let Opened { shard, engine } = workplace::open_filled(corner.path(), &PAYLOAD, RECORDS)?;
     let mut series = Series::default();
     let mut calls = 0_u64..;
     for round in 0..=options.rounds {

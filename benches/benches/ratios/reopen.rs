@@ -142,8 +142,7 @@ pub(crate) fn fill(fill: &Fill) -> Result<()> {
     if fill.shards > 1 {
         return fill_many(&fill.dir, fill.shards, records);
     }
-    let opened = workplace::open(&fill.dir)?;
-    workplace::fill(&opened.shard, &PAYLOAD, records)?;
+    let opened = workplace::open_filled(&fill.dir, &PAYLOAD, records)?;
     println!("{READY}");
     let ready = Instant::now();
     while ready.elapsed() < ABANDONED {

@@ -34,8 +34,7 @@ fn case(
     let payload = vec![b'x'; bytes];
     let records = options.replay_bytes / u64::try_from(bytes)?;
     let corner = workplace.corner()?;
-    let opened = workplace::open(corner.path())?;
-    workplace::fill(&opened.shard, &payload, records)?;
+    let opened = workplace::open_filled(corner.path(), &payload, records)?;
     let path = corner.path().join("floor");
     let len = write_frames(&path, &payload, records)?;
 

@@ -24,6 +24,8 @@ pub(crate) struct Joint {
     /// The journal's log; none before there is a group for it.
     log: Option<Arc<ShardState>>,
     entries: Batch,
+    /// Whether a group that was written for the journal is not among the entries.
+    is_incomplete: bool,
     _under_way: Option<UnderWay>,
 }
 
@@ -45,6 +47,7 @@ impl Joint {
             log: None,
             journal: Arc::clone(journal),
             entries: Batch::new(),
+            is_incomplete: false,
             _under_way: journal.enter(shards),
         }
     }
@@ -67,6 +70,8 @@ impl Joint {
     pub(super) fn push(&mut self, entry: &[u8]) {
         let pushed = self.entries.push(entry);
         debug_assert!(pushed.is_ok(), "groups that are too large are synced");
+        // Should that be wrong, all are synced: who is acknowledged must be durable somewhere.
+        self.is_incomplete |= pushed.is_err();
     }
 
     fn is_full(&self) -> bool {
@@ -79,6 +84,10 @@ impl Joint {
         let Some(log) = &self.log else {
             return Joined::NotTaken;
         };
+        if std::mem::take(&mut self.is_incomplete) {
+            self.entries.clear();
+            return Joined::NotTaken;
+        }
         let append = || log.append_batch(&self.entries);
         // This thread has the leads of others: a panic must not take them with it.
         let appended = catch_unwind(AssertUnwindSafe(append)).unwrap_or_else(|_| {

@@ -172,6 +172,8 @@ fn a_power_cut_in_between_leaves_what_was_before_or_all_of_it() {
                         two(b"together").starts_with(&found) && !found.is_empty(),
                         "{found:?}"
                     );
+                    let all_told = at == world.sim.op_count();
+                    assert!(!all_told || found == two(b"together"), "{found:?}");
                 }
             }
         }
